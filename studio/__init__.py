@@ -1,0 +1,1 @@
+"""A writing studio in the terminal."""

@@ -1,0 +1,1 @@
+"""The run: loop, conversation, steering, tools. Knows nothing of screens."""

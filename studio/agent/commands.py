@@ -1,0 +1,98 @@
+"""What a front end can ask of a run and of the studio: the desk and the headless printer know nothing else of us."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from studio.backends.backend import BackendChoice
+from studio.events import Event, Reader
+
+
+class Commands(Protocol):
+    """Every call returns at once; what came of it is told by an event."""
+
+    def pause(self) -> None:
+        """After the reply in flight, before any tool or call; `paused` says when."""
+
+    def resume(self) -> None:
+        """Go on; also takes back a pause not reached yet."""
+
+    def interrupt(self) -> None:
+        """Cut the stream now; what arrived is kept. The run is paused then."""
+
+    def note(self, text: str) -> None:
+        """Tell the agent something before its next call. Blank text is ignored."""
+
+    def answer(self, text: str) -> None:
+        """Answer the open question; a note, if none is open."""
+
+    def switch(self, choice: BackendChoice) -> None:
+        """Answer from another backend from the next call on; `backend_fault` says it if that can't be."""
+
+    def stop(self) -> None:
+        """End the run now, resumable; the run's `work()` returns once all is saved."""
+
+
+class Session(Protocol):
+    """An opened book. Show `history()` first, then subscribe; nothing happens in between (one event loop)."""
+
+    @property
+    def root(self) -> Path:
+        """The book's folder; its name is the book's name."""
+
+    @property
+    def held_by(self) -> str:
+        """Who else is writing this book, as a phrase for the header; "" when we are. Commands do nothing then."""
+
+    @property
+    def run(self) -> Commands:
+        """What the author can ask."""
+
+    def history(self) -> Iterable[Event]:
+        """Every event of the journal so far, in order."""
+
+    def subscribe(self, reader: Reader) -> None:
+        """Call `reader` with every event from now on, in the event loop's thread."""
+
+    async def work(self) -> int:
+        """Run until the book is finished, failed or stopped; returns the exit code. Never raises for the run's sake."""
+
+    async def close(self) -> None:
+        """Stop what is left, let go of the book."""
+
+
+class BookCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A book as the library lists it."""
+
+    name: str  # the folder
+    title: str
+    words: int
+    state: str  # new | unfinished | finished | failed | open elsewhere | unreadable
+    touched: float  # seconds since the epoch
+
+
+class BackendCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A backend as the switch dialog lists it."""
+
+    name: str
+    summary: str  # one line: models, or what is missing to use it
+    ready: bool  # a key is there, or none is needed
+    needs_base_url: bool = False
+
+
+class Studio(Protocol):
+    """The library and what can be opened from it."""
+
+    def books(self) -> list[BookCard]:
+        """Every book of the projects folder, the one touched last first. May take milliseconds a book: use a thread."""
+
+    def backends(self) -> list[BackendCard]:
+        """Every preset."""
+
+    def create(self, prompt: str, name: str | None = None) -> str:
+        """Start a book; returns its name. Raises `StudioError` (empty prompt, name taken, folder unwritable)."""
+
+    async def open(self, book: str) -> Session:
+        """Open a book, read-only if another studio holds it. Raises `StudioError`."""

@@ -1,0 +1,90 @@
+"""Where a run stands, as a fold of its events: what the gauge, the headers and the library show."""
+
+from studio import events as ev
+
+
+class Progress:
+    """Feed it every event in order; read the attributes at any time. No event is kept."""
+
+    def __init__(self) -> None:
+        self.title = ""
+        self.backend = ""
+        self.model = ""
+        self.context = 0  # tokens the conversation may take
+        self.context_tokens = 0  # tokens it takes
+        self.step = 0
+        self.limit = 0
+        self.cost: float | None = 0.0  # US dollars so far; None once a step's price was unknown
+        # new | preparing | thinking | writing | working | paused | asking | retrying | finished | failed
+        self.state = "new"
+        self.detail = ""  # why it is paused, what failed, which question, what is being prepared
+        self.words: dict[str, int] = {}  # words of each file, as last reported
+        self.streamed_characters = 0  # since the step began
+        self.step_began = 0.0
+        self.question = ""  # the open question to the author
+
+    @property
+    def total_words(self) -> int:
+        """Words of all chapters: every file but the outline, the bible, the notes."""
+        return sum(n for name, n in self.words.items() if is_chapter(name))
+
+    def apply(self, event: ev.Event) -> None:
+        """Take one event in."""
+        match event:
+            case ev.ReasoningDelta(text=text):
+                self.state = "thinking"
+                self.streamed_characters += len(text)
+            case ev.ReplyDelta(text=text) | ev.ProseDelta(text=text):
+                self.state = "writing"
+                self.streamed_characters += len(text)
+            case ev.RunStarted():
+                self.backend, self.model, self.context = event.backend, event.model, event.context
+                self.state, self.detail = "working", ""
+            case ev.BackendSwitched():
+                self.backend, self.model, self.context = event.backend, event.model, event.context
+            case ev.BackendPreparing():
+                self.state, self.detail = "preparing", event.text
+            case ev.TitleGiven(title=title):
+                self.title = title
+            case ev.StepStarted():
+                self.step, self.limit = event.step, event.limit
+                self.state, self.detail = "thinking", ""
+                self.streamed_characters, self.step_began = 0, event.at
+            case ev.ToolStarted(name=name):
+                self.state, self.detail = "working", name
+            case ev.StepFinished():
+                self.context_tokens = event.context_tokens
+                self._pay(event.cost)
+            case ev.CallAccounted():
+                self._pay(event.cost)
+            case ev.ContextCompressed(after=after):
+                self.context_tokens = after
+            case ev.FileWritten() | ev.AuthorEdited():
+                if event.sha256:
+                    self.words[event.file] = event.words
+                else:
+                    self.words.pop(event.file, None)
+            case ev.Paused(why=why):
+                self.state, self.detail = "paused", why
+            case ev.Resumed():
+                self.state, self.detail = "working", ""
+            case ev.QuestionAsked(text=text):
+                self.state, self.detail, self.question = "asking", text, text
+            case ev.AnswerGiven():
+                self.state, self.detail, self.question = "working", "", ""
+            case ev.BackendFault():
+                self.state, self.detail = "retrying", event.error
+            case ev.RunFinished(reason=reason):
+                self.state, self.detail = "finished", reason
+            case ev.RunFailed(error=error):
+                self.state, self.detail = "failed", error
+            case _:
+                pass
+
+    def _pay(self, cost: float | None) -> None:
+        self.cost = None if cost is None or self.cost is None else self.cost + cost
+
+
+def is_chapter(name: str) -> bool:
+    """Whether a file of the book is part of the story itself, by its name."""
+    return "/" not in name and name != "outline.md"

@@ -1,0 +1,1 @@
+"""A book on disk: its files, their history and the merge policy. Knows nothing of models or screens."""

@@ -1,0 +1,49 @@
+"""What can go wrong in the author's terms. Every message says what happened, where, and what to do; never a key."""
+
+
+class StudioError(Exception):
+    """An error the author can do something about. `str(error)` is one clear sentence, fit for the screen."""
+
+    exit_code = 1
+
+
+class UsageError(StudioError):
+    """The command or a configuration file asks for something that does not exist or can't be."""
+
+    exit_code = 2
+
+
+class BookError(StudioError):
+    """A book's folder, file or journal can't be used."""
+
+
+class BookHeld(BookError):
+    """Another studio is writing this book."""
+
+
+class PathRefused(BookError):
+    """A file name that would leave the book's folder, or that no system can hold."""
+
+
+class BackendError(StudioError):
+    """A model call failed. `retryable` says whether the same call may succeed a little later."""
+
+    def __init__(self, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after = retry_after  # seconds the server asked us to wait
+
+
+class ContextOverflow(BackendError):
+    """The conversation is larger than the backend's window. `window` is the server's own figure, if it gave one."""
+
+    def __init__(self, message: str, *, window: int | None = None) -> None:
+        super().__init__(message)
+        self.window = window  # tokens
+
+
+class StreamCut(BackendError):
+    """The stream ended before the reply was complete; what arrived has been emitted already."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, retryable=True, retry_after=retry_after)

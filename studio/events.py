@@ -1,0 +1,342 @@
+"""The vocabulary: everything that can happen to a run, as small frozen structs.
+
+A run publishes events; the journal, the desk, the headless printer and the replay only read them. What a screen shows
+and what a model is sent are folds of this stream. Nothing of ours is imported here.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """Something that happened. The journal stamps `seq` and `at` when it takes the event in."""
+
+    seq: int = 0  # position in the book's journal, from 1, never reused; 0 = not in the journal yet
+    at: float = 0.0  # seconds since the Unix epoch
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of one model call. `prompt_tokens` includes the cached ones."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    estimated: bool = False  # True: counted here, because the server reported none
+
+
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One tool call of a reply, as the model sent it: `arguments` is the raw JSON text, untouched."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+# --- the run ------------------------------------------------------------------------------------------------------
+
+
+class RunStarted(Event, frozen=True, tag="run_started"):
+    """A run begins or goes on: sent once each time a studio starts working on the book."""
+
+    book: str  # the folder's name
+    backend: str
+    model: str
+    context: int  # tokens the conversation may take
+
+
+class ConversationStarted(Event, frozen=True, tag="conversation_started"):
+    """The first messages of the conversation, byte for byte; once a book."""
+
+    system: str
+    prompt: str
+
+
+class TitleGiven(Event, frozen=True, tag="title_given"):
+    """The book has a title: sent by `create_project`, or by guided mode."""
+
+    title: str
+
+
+class StepStarted(Event, frozen=True, tag="step_started"):
+    """A model call is about to be made. A step that was cut short starts again under the same number."""
+
+    step: int  # from 1
+    limit: int
+    message: str = ""  # what this call tells the model as the author's voice: notes, edits, nudges; "" = nothing
+    told: tuple[int, ...] = ()  # seq of each author_edited / note_given / answer_given that `message` carries
+
+
+class ToolArriving(Event, frozen=True, tag="tool_arriving"):
+    """A tool call has begun to arrive: its name is known, its arguments are still streaming."""
+
+    index: int  # position in the reply, from 0
+    name: str
+
+
+class ReasoningDelta(Event, frozen=True, tag="reasoning_delta"):
+    """A piece of the model's reasoning, as it arrives."""
+
+    text: str
+
+
+class ReplyDelta(Event, frozen=True, tag="reply_delta"):
+    """A piece of the model's reply outside any tool call, as it arrives."""
+
+    text: str
+
+
+class ProseDelta(Event, frozen=True, tag="prose_delta"):
+    """A piece of prose, as it arrives inside a tool call that is still being received."""
+
+    file: str  # name inside the book; "" until the model has sent it
+    text: str
+
+
+class ReplyFinished(Event, frozen=True, tag="reply_finished"):
+    """The reply is complete: with the deltas since `step_started` it makes the assistant message."""
+
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str = ""
+    reasoning_details: list[dict[str, Any]] | None = None  # OpenRouter's, to be sent back as they came
+
+
+class ReplyCut(Event, frozen=True, tag="reply_cut"):
+    """The reply ended before it was complete; what arrived is kept, and the step will be made again."""
+
+    why: str
+
+
+class PartialKept(Event, frozen=True, tag="partial_kept"):
+    """Prose of a cut `write_file`, kept as a version; an append goes on from it. The next file_written ends it."""
+
+    file: str
+    sha256: str  # of the text that arrived (of that piece alone, not of the file with it)
+    words: int
+    mode: str  # create | append | overwrite, or "" if the model had not said yet
+
+
+class ToolStarted(Event, frozen=True, tag="tool_started"):
+    """A tool call is about to be carried out; exactly one for each call of a finished reply."""
+
+    id: str
+    name: str
+
+
+class ToolFinished(Event, frozen=True, tag="tool_finished"):
+    """A tool call was carried out; `result` is what the model will read."""
+
+    id: str
+    name: str
+    ok: bool
+    result: str
+
+
+class StepFinished(Event, frozen=True, tag="step_finished"):
+    """A model call and all its tools are done: what `step_started` carried now counts as told."""
+
+    step: int
+    usage: Usage
+    context_tokens: int  # tokens the conversation takes now
+    cost: float | None  # US dollars of this step; None = the price is unknown
+
+
+class CallAccounted(Event, frozen=True, tag="call_accounted"):
+    """A model call outside the conversation (a review, a summary) was made and paid for."""
+
+    purpose: str
+    usage: Usage
+    cost: float | None
+
+
+class ContextCompressed(Event, frozen=True, tag="context_compressed"):
+    """The conversation was replaced by its first messages and `summary`."""
+
+    before: int  # tokens
+    after: int  # tokens
+    summary: str = ""
+
+
+class Paused(Event, frozen=True, tag="paused"):
+    """The run stands still: no call is under way and none starts until `resumed`."""
+
+    why: str
+
+
+class Resumed(Event, frozen=True, tag="resumed"):
+    """The run goes on after `paused`."""
+
+
+class QuestionAsked(Event, frozen=True, tag="question_asked"):
+    """The agent waits for the author's answer."""
+
+    text: str
+
+
+class AnswerGiven(Event, frozen=True, tag="answer_given"):
+    """The author answered the open question."""
+
+    text: str
+
+
+class RunFinished(Event, frozen=True, tag="run_finished"):
+    """The book is done, or the author stopped the run; `reason` says which."""
+
+    reason: str
+
+
+class RunFailed(Event, frozen=True, tag="run_failed"):
+    """The run can't go on; everything is kept and `studio resume` goes on from here."""
+
+    error: str
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+class WriteIntended(Event, frozen=True, tag="write_intended"):
+    """The agent is about to change a file: durable, with the new text as a version, before the disk is touched."""
+
+    id: str  # one per write; its file_written or write_settled carries the same
+    file: str
+    before: str  # sha256 of the content on disk that the write starts from; "" = the file did not exist
+    sha256: str  # of the content about to be put on disk
+    agent_sha256: str  # of the text as the agent believes it to be; differs from sha256 after a merge
+    mode: str
+    temp: str  # name of the temporary file, beside the journal
+    result: str = ""  # what the tool will answer once the write is on disk
+
+
+class FileWritten(Event, frozen=True, tag="file_written"):
+    """The agent's text is on disk."""
+
+    file: str
+    sha256: str  # of the file's content, UTF-8
+    words: int
+    mode: str  # create | append | overwrite | edit
+    agent_sha256: str = ""  # of the text as the agent believes it to be; the base of the next merge
+    merged: bool = False  # True: the author's changes were merged in
+    id: str = ""  # of the write_intended it settles
+
+
+class FileRead(Event, frozen=True, tag="file_read"):
+    """The agent has read this version in full."""
+
+    file: str
+    sha256: str
+
+
+class AuthorEdited(Event, frozen=True, tag="author_edited"):
+    """The author's editor put a new text on disk (or removed the file); the text is kept as a version."""
+
+    file: str
+    sha256: str  # "" = the file is gone
+    words: int
+    diff: str  # unified diff against the content known before
+
+
+class NoteGiven(Event, frozen=True, tag="note_given"):
+    """The author typed a note to the agent."""
+
+    text: str
+
+
+class MergeConflict(Event, frozen=True, tag="merge_conflict"):
+    """Author and agent changed the same sentences: the author's stay, the agent's are kept here."""
+
+    file: str
+    author: str
+    agent: str
+
+
+# --- the backend --------------------------------------------------------------------------------------------------
+
+
+class BackendPreparing(Event, frozen=True, tag="backend_preparing"):
+    """The backend is getting ready (fetching weights, loading a model)."""
+
+    text: str
+    done: float | None = None  # 0..1, or None when it can't be told
+
+
+class BackendSwitched(Event, frozen=True, tag="backend_switched"):
+    """From the next call on, this backend answers."""
+
+    backend: str
+    model: str
+    context: int
+
+
+class BackendFault(Event, frozen=True, tag="backend_fault"):
+    """A model call failed."""
+
+    error: str
+    retry_in: float | None  # seconds until the next try; None = no further try by itself
+
+
+AnyEvent: TypeAlias = (
+    RunStarted
+    | ConversationStarted
+    | TitleGiven
+    | StepStarted
+    | ToolArriving
+    | ReasoningDelta
+    | ReplyDelta
+    | ProseDelta
+    | ReplyFinished
+    | ReplyCut
+    | PartialKept
+    | ToolStarted
+    | ToolFinished
+    | StepFinished
+    | CallAccounted
+    | ContextCompressed
+    | Paused
+    | Resumed
+    | QuestionAsked
+    | AnswerGiven
+    | RunFinished
+    | RunFailed
+    | WriteIntended
+    | FileWritten
+    | FileRead
+    | AuthorEdited
+    | NoteGiven
+    | MergeConflict
+    | BackendPreparing
+    | BackendSwitched
+    | BackendFault
+)
+
+Delta: TypeAlias = ReasoningDelta | ReplyDelta | ProseDelta
+"""The events that come by the thousand; the journal groups neighbours of one kind into one record."""
+
+DELTAS = (ReasoningDelta, ReplyDelta, ProseDelta)
+
+Emit: TypeAlias = Callable[[Event], None]
+"""How a run publishes: a plain synchronous call."""
+
+Reader: TypeAlias = Callable[[Event], None]
+"""Someone who is told every event, in order."""
+
+
+class Record(Protocol):
+    """How a run publishes an event together with the texts it is about: one transaction, versions and event."""
+
+    def __call__(self, event: Event, /, *texts: str) -> Event:
+        """Stamp the event, keep the texts as versions by their SHA-256, hand it on; returns the stamped event."""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+def encode(event: Event) -> bytes:
+    """One line of JSON (no newline): the journal's body and the headless output are the same bytes."""
+    return _encoder.encode(event)
+
+
+def decode(body: bytes) -> AnyEvent:
+    """The event back from `encode`. Raises `msgspec.DecodeError` for anything else; unknown fields are ignored."""
+    return _decoder.decode(body)

@@ -1,0 +1,1 @@
+"""The desk and the library on Textual: draws events, sends commands."""
