@@ -21,6 +21,10 @@ class BookHeld(BookError):
     """Another studio is writing this book."""
 
 
+class BookUnsaved(BookError):
+    """The disk could not take what has to be durable (full, read-only, I/O error); it is held in memory meanwhile."""
+
+
 class PathRefused(BookError):
     """A file name that would leave the book's folder, or that no system can hold."""
 

@@ -44,6 +44,7 @@ class RunStarted(Event, frozen=True, tag="run_started"):
     backend: str
     model: str
     context: int  # tokens the conversation may take
+    base_url: str = ""  # where it was reached, "" for the preset's own
 
 
 class ConversationStarted(Event, frozen=True, tag="conversation_started"):
@@ -99,6 +100,7 @@ class ReplyFinished(Event, frozen=True, tag="reply_finished"):
 
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str = ""
+    usage: Usage | None = None  # as the server reported it; None = it did not
     reasoning_details: list[dict[str, Any]] | None = None  # OpenRouter's, to be sent back as they came
 
 
@@ -162,6 +164,7 @@ class Paused(Event, frozen=True, tag="paused"):
     """The run stands still: no call is under way and none starts until `resumed`."""
 
     why: str
+    by: str = "author"  # author | limit | fault: who has to do something about it
 
 
 class Resumed(Event, frozen=True, tag="resumed"):
@@ -266,6 +269,7 @@ class BackendSwitched(Event, frozen=True, tag="backend_switched"):
     backend: str
     model: str
     context: int
+    base_url: str = ""
 
 
 class BackendFault(Event, frozen=True, tag="backend_fault"):

@@ -10,6 +10,7 @@ class Progress:
         self.title = ""
         self.backend = ""
         self.model = ""
+        self.base_url = ""  # "" for the preset's own
         self.context = 0  # tokens the conversation may take
         self.context_tokens = 0  # tokens it takes
         self.step = 0
@@ -38,10 +39,10 @@ class Progress:
                 self.state = "writing"
                 self.streamed_characters += len(text)
             case ev.RunStarted():
-                self.backend, self.model, self.context = event.backend, event.model, event.context
+                self._use(event)
                 self.state, self.detail = "working", ""
             case ev.BackendSwitched():
-                self.backend, self.model, self.context = event.backend, event.model, event.context
+                self._use(event)
             case ev.BackendPreparing():
                 self.state, self.detail = "preparing", event.text
             case ev.TitleGiven(title=title):
@@ -80,6 +81,10 @@ class Progress:
                 self.state, self.detail = "failed", error
             case _:
                 pass
+
+    def _use(self, event: ev.RunStarted | ev.BackendSwitched) -> None:
+        self.backend, self.model, self.base_url = event.backend, event.model, event.base_url
+        self.context = event.context
 
     def _pay(self, cost: float | None) -> None:
         self.cost = None if cost is None or self.cost is None else self.cost + cost

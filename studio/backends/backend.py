@@ -80,6 +80,10 @@ class Backend(Protocol):
         """The model's id as the server knows it."""
 
     @property
+    def base_url(self) -> str:
+        """Where it is reached when that is not the preset's own, or the embedded model's file; else ""."""
+
+    @property
     def context(self) -> int:
         """Tokens a conversation may take: min(200,000, the model's window)."""
 

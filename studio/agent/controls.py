@@ -1,0 +1,115 @@
+"""Pause, resume, interrupt, stop: what the author asked for, and the places in the run where it takes hold."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from studio.events import Paused, Record, Resumed
+
+T = TypeVar("T")
+
+
+class Interrupted(Exception):
+    """The author cut what was under way."""
+
+
+class Stopped(Exception):
+    """The author stopped the run."""
+
+
+class Controls:
+    """A key asks, the loop answers: the methods only note the wish; `gate` and `cuttable` carry it out."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._pause: Paused | None = None
+        self._stop = False
+        self._cut = False
+        self._under_way: asyncio.Task[Any] | None = None
+        self._changed = asyncio.Event()
+        self.paused = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the author wants the run to end."""
+        return self._stop
+
+    @property
+    def paused_by(self) -> str:
+        """Who has to do something before the run goes on; "" when it is not paused."""
+        return self._pause.by if self.paused and self._pause is not None else ""
+
+    def pause(self, why: str, by: str = "author") -> None:
+        """Stand still at the next gate."""
+        self._pause = self._pause or Paused(why=why, by=by)
+        self._changed.set()
+
+    def resume(self) -> None:
+        """Go on, or take back a pause that was not reached yet."""
+        self._pause = None
+        self._changed.set()
+
+    def interrupt(self) -> None:
+        """Cut what is under way, then stand still."""
+        self.pause("the author interrupted")
+        self._cut_now()
+
+    def stop(self) -> None:
+        """Cut what is under way, then end."""
+        self._stop = True
+        self._changed.set()
+        self._cut_now()
+
+    def wake(self) -> None:
+        """Let a wait end early: something changed that it should look at."""
+        self._changed.set()
+
+    def _cut_now(self) -> None:
+        if self._under_way is not None:
+            self._cut = True
+            self._under_way.cancel()
+
+    async def gate(self) -> None:
+        """Pass at once, or stand still until the author resumes. Raises `Stopped`."""
+        if self._stop:
+            raise Stopped
+        if self._pause is None:
+            return
+        self._record(self._pause)
+        self.paused = True
+        while self._pause is not None:
+            if self._stop:
+                raise Stopped
+            self._changed.clear()
+            await self._changed.wait()
+        self.paused = False
+        if self._stop:
+            raise Stopped
+        self._record(Resumed())
+
+    async def cuttable(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work`, unless the author cuts it. Raises `Interrupted` then, with the work's clean-up awaited."""
+        self._cut = False
+        if self._stop:
+            work.close()
+            raise Interrupted
+        task = asyncio.create_task(work)
+        self._under_way = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._cut and task.cancelled():
+                raise Interrupted from None
+            raise
+        finally:
+            self._under_way = None
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait for this long (None: until something changes); ends early on a pause, a stop or a `wake`."""
+        self._changed.clear()
+        if self._stop or self._pause is not None:
+            return
+        try:
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        except TimeoutError:
+            return

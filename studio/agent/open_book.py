@@ -1,0 +1,59 @@
+"""A book opened for work: its files and journal, and the folds of everything that ever happened to it."""
+
+from pathlib import Path
+
+from studio import events as ev
+from studio.agent.conversation import Conversation
+from studio.agent.progress import Progress
+from studio.agent.steering import Steering
+from studio.agent.stream import EventStream
+from studio.book.files import Folder
+from studio.book.journal import Journal
+from studio.book.layout import BookSettings, load_settings
+from studio.book.ledger import Ledger
+from studio.book.manuscript import Manuscript
+from studio.book.watcher import Watcher
+
+
+class OpenBook:
+    """Opening, resuming and recovering are one path: replay the journal, then subscribe."""
+
+    def __init__(self, root: Path, journal: Journal, settings: BookSettings) -> None:
+        self.root = root
+        self.journal = journal
+        self.settings = settings
+        self.stream = EventStream(journal)
+        self.record: ev.Record = self.stream.record
+        self.folder = Folder(root)
+        self.ledger = Ledger()
+        self.conversation = Conversation()
+        self.steering = Steering()
+        self.progress = Progress()
+        for event in journal.read():
+            self._fold(event)
+        self.stream.subscribe(self._fold)
+        self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record)
+        self.watcher = Watcher(self.folder, self.ledger, journal.text, self.record)
+
+    @classmethod
+    def open(cls, root: Path) -> "OpenBook":
+        """Take the book's journal and fold it.
+
+        Raises:
+            BookHeld: another studio is writing it.
+            BookError: the folder can't be used.
+            UsageError: book.yaml can't be read.
+        """
+        settings = load_settings(root)
+        return cls(root, Journal.open(root), settings)
+
+    def _fold(self, event: ev.Event) -> None:
+        self.ledger.apply(event)
+        self.conversation.apply(event)
+        self.steering.apply(event)
+        self.progress.apply(event)
+
+    async def close(self) -> None:
+        """Look once more at what was displaced, write what is still held, let go of the book."""
+        await self.manuscript.close()
+        await self.journal.close()

@@ -1,0 +1,386 @@
+"""The run: one loop that looks at the folds, does the next thing, and publishes what came of it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from studio import events as ev
+from studio.agent import memory, toolbox
+from studio.agent.controls import Controls, Interrupted, Stopped
+from studio.agent.guided import Guide
+from studio.agent.limits import Limits
+from studio.agent.open_book import OpenBook
+from studio.agent.prompts import prompt
+from studio.agent.step import BackendGaveUp, Caller, TryAgain, cut_message, estimated_usage, keep_partial
+from studio.agent.tool import ToolContext
+from studio.backends.backend import Backend, BackendChoice, Message
+from studio.errors import BackendError, BookError, ContextOverflow, StudioError
+
+log = logging.getLogger(__name__)
+
+NUDGES = 3  # replies in a row without a tool call before the author is asked
+
+FINISHED, FAILED, STOPPED = 0, 1, 3
+
+
+class Run:
+    """One go at a book. The methods of `Commands` only note the wish; `work` carries it out."""
+
+    def __init__(
+        self,
+        book: OpenBook,
+        backend: Backend,
+        open_backend: Callable[[BackendChoice], Backend],
+        limits: Limits,
+        *,
+        pause_on_fault: bool = True,
+    ) -> None:
+        """Make a run, not begun.
+
+        Args:
+            book: opened for writing; the run does not close it.
+            backend: where to begin; the run closes it, and any it switches to.
+            open_backend: builds another; raises `StudioError`.
+            limits: counted over all runs of the book.
+            pause_on_fault: when a backend gives up, wait paused for the author; else fail.
+        """
+        self._book = book
+        self._backend = backend
+        self._open_backend = open_backend
+        self._limits = limits
+        self._grant = limits
+        self._pause_on_fault = pause_on_fault
+        self._record = book.record
+        self._controls = Controls(book.record)
+        self._caller = Caller(book.conversation, self._controls, book.record)
+        self._guide = Guide(book)
+        self._prepared = False
+        self._next_backend: Backend | None = None
+        self._switching: set[asyncio.Task[None]] = set()
+
+    # --- commands -------------------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """After the reply in flight, before any tool or call."""
+        self._controls.pause("the author paused")
+
+    def resume(self) -> None:
+        """Go on; at a limit, for as much again."""
+        if self._controls.paused_by == "limit":
+            self._limits = self._limits.extended(self._steps_made(), self._book.progress.cost, self._grant)
+        self._controls.resume()
+
+    def interrupt(self) -> None:
+        """Cut the stream now; what arrived is kept."""
+        self._controls.interrupt()
+
+    def note(self, text: str) -> None:
+        """Tell the agent before its next call."""
+        if text.strip():
+            self._record(ev.NoteGiven(text=text.strip()))
+            self._controls.wake()
+
+    def answer(self, text: str) -> None:
+        """Answer the open question; a note, if none is open."""
+        steering = self._book.steering
+        if not steering.question or steering.answer is not None:
+            self.note(text)
+        elif text.strip():
+            self._record(ev.AnswerGiven(text=text.strip()))
+            self._controls.wake()
+
+    def switch(self, choice: BackendChoice) -> None:
+        """Prepare the other backend beside the run; it takes over before the next call."""
+        task = asyncio.get_running_loop().create_task(self._switch(choice))
+        self._switching.add(task)
+        task.add_done_callback(self._switching.discard)
+
+    def stop(self) -> None:
+        """End now, resumable."""
+        self._controls.stop()
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    async def work(self) -> int:
+        """Run until the book is finished (0), failed (1) or stopped (3). The book stays open."""
+        watching = asyncio.create_task(self._book.watcher.watch())
+        try:
+            return await self._drive()
+        except Stopped:
+            if not self._controls.paused:
+                self._record(ev.Paused(why="the author stopped the run"))
+            return STOPPED
+        except BackendGaveUp as error:
+            self._record(ev.RunFailed(error=str(error)))
+            return FAILED
+        except StudioError as error:
+            self._record(ev.RunFailed(error=str(error)))
+            return FAILED
+        except Exception as error:  # noqa: BLE001 - the door around a run
+            log.exception("the run failed")
+            self._record(ev.RunFailed(error=f"The studio itself failed ({type(error).__name__}); its log says where."))
+            return FAILED
+        finally:
+            for task in [watching, *self._switching]:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await self._save()
+            for backend in (self._backend, self._next_backend):
+                if backend is not None:
+                    await backend.close()
+
+    async def _save(self) -> None:
+        try:
+            await self._book.journal.durable()
+        except BookError as error:
+            # It can't be journaled, by its nature: the readers and the log are told.
+            log.error("%s", error)
+
+    async def _drive(self) -> int:
+        book, conversation = self._book, self._book.conversation
+        was_paused = book.progress.state == "paused"
+        await book.watcher.scan(full=True)
+        await book.manuscript.settle()
+        if conversation.reply_open and conversation.has_arrived:
+            keep_partial(conversation, "the studio was closed", self._record)
+        self._announce()
+        if was_paused:
+            self._record(ev.Resumed())
+        while True:
+            try:
+                await self._controls.gate()
+                if await self._do_next():
+                    return FINISHED
+            except (Interrupted, TryAgain):
+                continue
+            except BackendGaveUp as gave_up:
+                self._record(ev.BackendFault(error=str(gave_up.error), retry_in=None))
+                if not self._pause_on_fault:
+                    raise
+                self._controls.pause(str(gave_up.error), by="fault")
+
+    def _announce(self) -> None:
+        backend = self._backend
+        self._record(
+            ev.RunStarted(
+                book=self._book.root.name,
+                backend=backend.name,
+                model=backend.model,
+                context=backend.context,
+                base_url=backend.base_url,
+            )
+        )
+
+    async def _do_next(self) -> bool:
+        """Do one thing; True when the book is finished."""
+        conversation = self._book.conversation
+        if conversation.finished and conversation.step_finished:
+            self._record(ev.RunFinished(reason=conversation.finished))
+            return True
+        await self._take_over()
+        if conversation.replied and conversation.pending:
+            await self._carry_out(conversation.pending[0])
+        elif conversation.replied and not conversation.step_finished:
+            self._finish_step()
+        elif conversation.step_finished and (why := self._limit()):
+            self._controls.pause(why, by="limit")
+        elif not conversation.messages:
+            self._begin()
+        elif conversation.compression_asked:
+            await self._compress()
+        elif conversation.idle_replies > NUDGES:
+            await self._ask(
+                f"The agent has answered {conversation.idle_replies} times without writing anything. "
+                f"It last said: «{conversation.last_text.strip()[-400:]}» What should it do?"
+            )
+        else:
+            await self._step()
+        return False
+
+    def _limit(self) -> str | None:
+        return self._limits.stops_run(self._steps_made(), self._book.progress.cost)
+
+    def _steps_made(self) -> int:
+        conversation = self._book.conversation
+        return conversation.step if conversation.step_finished else conversation.step - 1
+
+    def _begin(self) -> None:
+        settings = self._book.settings
+        self._record(ev.ConversationStarted(system=prompt("system"), prompt=prompt("brief", prompt=settings.prompt)))
+
+    # --- a step ---------------------------------------------------------------------------------------------------
+
+    async def _step(self) -> None:
+        book, conversation, backend = self._book, self._book.conversation, self._backend
+        if not backend.guided and self._too_full(conversation.messages):
+            await self._compress()
+            return
+        await book.watcher.scan()
+        told = book.steering.told()
+        # A call that failed before anything arrived is made again as it was, unless there is news for it.
+        if not conversation.reply_open or told:
+            step = conversation.step + 1 if conversation.step_finished else conversation.step
+            self._record(
+                ev.StepStarted(step=step, limit=self._limits.steps, message=self._message(), told=told)
+            )
+        await book.journal.durable()
+        if backend.guided:
+            reply = await self._guide.reply(self._caller, backend)
+        else:
+            try:
+                reply = await self._caller.reply(backend, conversation.messages, toolbox.SPECS, self._emit)
+            except ContextOverflow as overflow:
+                await self._overflow(overflow)
+                return
+        usage = reply.usage or estimated_usage(backend, conversation.messages, toolbox.SPECS, reply)
+        self._record(
+            ev.ReplyFinished(
+                tool_calls=reply.tool_calls,
+                finish_reason=reply.finish_reason,
+                usage=usage,
+                reasoning_details=reply.reasoning_details,
+            )
+        )
+        await book.journal.durable()
+
+    def _emit(self, event: ev.Event) -> None:
+        self._record(event)
+
+    def _message(self) -> str:
+        book, conversation = self._book, self._book.conversation
+        parts = [cut_message(conversation, book.journal.text)] if conversation.cut_why else []
+        parts.append(book.steering.message(book.journal.text, self._others))
+        if conversation.step_finished and conversation.idle_replies:
+            parts.append(prompt("nudge"))
+        return "\n\n".join(part for part in parts if part)
+
+    def _others(self, file: str) -> list[tuple[str, str]]:
+        names = [name for name in self._book.folder.names() if name != file]
+        return [(name, self._book.folder.read(name) or "") for name in names]
+
+    async def _carry_out(self, call: ev.ToolCall) -> None:
+        book, conversation = self._book, self._book.conversation
+        write_id = f"{conversation.step}.{conversation.calls_done}"
+        if not conversation.call_started:
+            self._record(ev.ToolStarted(id=call.id, name=call.name))
+        settled = conversation.settled.get(write_id)
+        if settled is not None:
+            ok, result = True, settled  # it was on disk already when an earlier run ended
+        else:
+            await book.journal.durable()
+            ok, result = await toolbox.carry_out(call, self._context(write_id))
+        self._record(ev.ToolFinished(id=call.id, name=call.name, ok=ok, result=result))
+
+    def _context(self, write_id: str) -> ToolContext:
+        book = self._book
+        return ToolContext(
+            folder=book.folder,
+            manuscript=book.manuscript,
+            ledger=book.ledger,
+            settings=book.settings,
+            record=book.record,
+            write_id=write_id,
+            ask=self._ask,
+            consult=self._consult,
+        )
+
+    async def _consult(self, purpose: str, messages: list[Message]) -> str:
+        return await self._caller.aside(self._backend, purpose, messages)
+
+    async def _ask(self, question: str) -> str:
+        steering = self._book.steering
+        if steering.question != question or steering.answer is None:
+            self._record(ev.QuestionAsked(text=question))
+        while steering.answer is None:
+            await self._controls.gate()
+            await self._controls.wait(None)
+        return steering.answer
+
+    def _finish_step(self) -> None:
+        conversation, backend = self._book.conversation, self._backend
+        usage = conversation.usage or ev.Usage(estimated=True)
+        self._record(
+            ev.StepFinished(
+                step=conversation.step,
+                usage=usage,
+                context_tokens=usage.prompt_tokens + usage.completion_tokens,
+                cost=backend.prices.cost(usage) if backend.prices else None,
+            )
+        )
+
+    # --- the window -----------------------------------------------------------------------------------------------
+
+    def _too_full(self, messages: list[Message]) -> bool:
+        if len(messages) <= 3:  # a summary can't get shorter
+            return False
+        return self._backend.count(messages, toolbox.SPECS) > memory.FULL * self._backend.context
+
+    async def _overflow(self, overflow: ContextOverflow) -> None:
+        """The server says that the window is full: compress once, or give up with its own words."""
+        if len(self._book.conversation.messages) <= 3:
+            raise BackendGaveUp(overflow)
+        await self._compress(with_model=False)
+
+    async def _compress(self, *, with_model: bool = True) -> None:
+        book, backend = self._book, self._backend
+        messages = book.conversation.messages
+        before = backend.count(messages, toolbox.SPECS)
+        summary = ""
+        if with_model and not backend.guided:
+            try:
+                summary = await self._caller.aside(
+                    backend, "summary", memory.summary_request(messages), toolbox.SPECS
+                )
+            except ContextOverflow:
+                log.warning("the conversation is too long for its own summary; a list of what was done stands in")
+        summary = summary or memory.mechanical_summary(messages)
+        text = memory.compressed_message(summary, book.steering.notes, self._context(""))
+        after = backend.count([*messages[:2], Message(role="user", text=text)], toolbox.SPECS)
+        self._record(ev.ContextCompressed(before=before, after=after, summary=text))
+
+    # --- the backend ----------------------------------------------------------------------------------------------
+
+    async def _take_over(self) -> None:
+        """Let a backend that was switched to take its place, and make the backend ready before its first call."""
+        if self._next_backend is not None:
+            await self._backend.close()
+            self._backend, self._next_backend, self._prepared = self._next_backend, None, True
+            self._announce_switch()
+        if not self._prepared:
+            try:
+                await self._controls.cuttable(self._backend.prepare(self._emit))
+            except BackendError as error:
+                raise BackendGaveUp(error) from error
+            self._prepared = True
+            if self._book.progress.model != self._backend.model or self._book.progress.context != self._backend.context:
+                # Only the server could say which model and window it serves.
+                self._announce_switch()
+
+    def _announce_switch(self) -> None:
+        backend = self._backend
+        self._record(
+            ev.BackendSwitched(
+                backend=backend.name, model=backend.model, context=backend.context, base_url=backend.base_url
+            )
+        )
+
+    async def _switch(self, choice: BackendChoice) -> None:
+        backend: Backend | None = None
+        try:
+            backend = self._open_backend(choice)
+            await backend.prepare(self._emit)
+        except StudioError as error:
+            self._record(ev.BackendFault(error=f"Still on {self._backend.name}: {error}", retry_in=None))
+            if backend is not None:
+                await backend.close()
+            return
+        if self._next_backend is not None:
+            await self._next_backend.close()
+        self._next_backend = backend
+        if self._controls.paused_by == "fault":
+            self._controls.resume()
+        self._controls.wake()
+
+

@@ -1,0 +1,166 @@
+"""One step: compose what the model is told, make the call through faults and cuts, keep what arrived."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from studio import events as ev
+from studio.agent.controls import Controls, Interrupted
+from studio.agent.conversation import Conversation
+from studio.agent.prompts import prompt
+from studio.backends.backend import Backend, Message, Reply, Sampling, ToolSpec
+from studio.book.journal import sha256_of
+from studio.book.merge import sentences
+from studio.book.words import count_words
+from studio.errors import BackendError, ContextOverflow, StreamCut
+
+DELAYS = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try
+PLAIN = Sampling()
+_TAIL = 200  # characters quoted from the end of what was kept
+
+
+class BackendGaveUp(Exception):
+    """The backend can't answer and no further try is made by itself."""
+
+    def __init__(self, error: BackendError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class TryAgain(Exception):
+    """The call failed or was cut, that is recorded and waited for; the loop should come round once more."""
+
+
+class Caller:
+    """Makes model calls for a run: the main ones and, apart from the conversation, reviews and summaries."""
+
+    def __init__(
+        self, conversation: Conversation, controls: Controls, record: ev.Record, delays: Sequence[float] = DELAYS
+    ) -> None:
+        self._conversation = conversation
+        self._controls = controls
+        self._record = record
+        self._delays = delays
+        self._tries = 0  # in a row without a complete reply
+
+    async def reply(
+        self,
+        backend: Backend,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        emit: ev.Emit,
+        sampling: Sampling = PLAIN,
+    ) -> Reply:
+        """The complete reply of one step, its pieces emitted as they arrive.
+
+        Raises:
+            Interrupted: the author cut it; what arrived is kept.
+            TryAgain: it failed; what arrived is kept, and the wait before the next try is over.
+            ContextOverflow: the messages don't fit.
+            BackendGaveUp: no further try is made by itself; what arrived is kept.
+        """
+        try:
+            reply = await self._controls.cuttable(backend.reply(messages, tools, emit, sampling))
+        except Interrupted:
+            keep_partial(self._conversation, "the author interrupted", self._record)
+            raise
+        except StreamCut as error:
+            keep_partial(self._conversation, str(error), self._record)
+            await self._wait_out(error)
+        except ContextOverflow:
+            raise
+        except BackendError as error:
+            await self._wait_out(error)
+        else:
+            if reply.finish_reason == "length" and any(not _is_json(call.arguments) for call in reply.tool_calls):
+                error = StreamCut("the reply reached the server's limit of one reply's length")
+                keep_partial(self._conversation, str(error), self._record)
+                await self._wait_out(error, delay=0.0)
+            self._tries = 0
+            return reply
+        raise AssertionError("unreachable")
+
+    async def aside(self, backend: Backend, purpose: str, messages: list[Message], tools: Sequence[ToolSpec] = ()) -> str:
+        """The text of one call outside the conversation, accounted for; "" if the model answered with calls only.
+
+        Raises:
+            Interrupted, TryAgain, ContextOverflow, BackendGaveUp: as `reply`; nothing of it is kept.
+        """
+        try:
+            reply = await self._controls.cuttable(backend.reply(messages, tools, _nowhere))
+        except ContextOverflow:
+            raise
+        except BackendError as error:
+            await self._wait_out(error)
+            raise AssertionError("unreachable") from error
+        self._tries = 0
+        usage = reply.usage or estimated_usage(backend, messages, tools, reply)
+        cost = backend.prices.cost(usage) if backend.prices else None
+        self._record(ev.CallAccounted(purpose=purpose, usage=usage, cost=cost))
+        return reply.text.strip()
+
+    async def _wait_out(self, error: BackendError, delay: float | None = None) -> NoReturn:
+        """Record the fault, wait, and raise `TryAgain`; or `BackendGaveUp` when another try would not help."""
+        if not error.retryable or self._tries >= len(self._delays):
+            self._tries = 0
+            raise BackendGaveUp(error) from error
+        wait = max(self._delays[self._tries], error.retry_after or 0.0) if delay is None else delay
+        self._tries += 1
+        self._record(ev.BackendFault(error=str(error), retry_in=wait))
+        await self._controls.wait(wait)
+        raise TryAgain
+
+
+def keep_partial(conversation: Conversation, why: str, record: ev.Record) -> None:
+    """Close the open reply: its prose stays as versions, so that an append can go on from it."""
+    for partial in conversation.partial_prose():
+        text = complete_sentences(partial.text)
+        if text.strip():
+            kept = ev.PartialKept(file=partial.file, sha256=sha256_of(text), words=count_words(text), mode="")
+            record(kept, text)
+    record(ev.ReplyCut(why=why))
+
+
+def complete_sentences(text: str) -> str:
+    """`text` up to its last complete sentence; all of it when there is only one."""
+    tokens = sentences(text)
+    if len(tokens) > 1 and not tokens[-1].rstrip().endswith((".", "!", "?", "…", "。", "！", "？", "”", '"', "»")):
+        tokens.pop()
+    return "".join(tokens)
+
+
+def cut_message(conversation: Conversation, text_of: Callable[[str], str]) -> str:
+    """What the model is told after a cut reply; "" when nothing arrived that could be gone on from."""
+    kept = [
+        prompt("cut_prose", file=partial.file, words=f"{partial.words:,}", tail=_tail(text_of(partial.sha256)))
+        for partial in conversation.kept
+    ]
+    text = conversation.partial_text()
+    if text.strip() and not kept:
+        kept.append(prompt("cut_text", tail=_tail(text)))
+    return prompt("cut", why=conversation.cut_why.rstrip("."), kept="\n".join(kept)) if kept else ""
+
+
+def _tail(text: str) -> str:
+    text = text.rstrip()
+    return text if len(text) <= _TAIL else "…" + text[-_TAIL:]
+
+
+def _is_json(arguments: str) -> bool:
+    try:
+        json.loads(arguments, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def estimated_usage(backend: Backend, messages: Sequence[Message], tools: Sequence[ToolSpec], reply: Reply) -> ev.Usage:
+    """Tokens of a call whose server reported none."""
+    answer = Message(role="assistant", text=reply.text, reasoning=reply.reasoning, tool_calls=reply.tool_calls)
+    return ev.Usage(
+        prompt_tokens=backend.count(messages, tools), completion_tokens=backend.count([answer], ()), estimated=True
+    )
+
+
+def _nowhere(event: ev.Event) -> None:
+    """A call apart from the conversation shows nothing of its own."""

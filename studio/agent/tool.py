@@ -1,0 +1,87 @@
+"""What a tool is: a name, arguments as a struct, and a coroutine that answers with short facts or raises."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from studio.backends.backend import Message, ToolSpec
+from studio.book.files import Folder
+from studio.book.layout import BookSettings
+from studio.book.ledger import Ledger
+from studio.book.manuscript import Manuscript
+from studio.errors import StudioError
+from studio.events import Record
+
+A = TypeVar("A", bound=msgspec.Struct)
+
+
+class ToolRefused(StudioError):
+    """The tool did not do it; the message tells the model what to do instead."""
+
+
+class ToolContext(msgspec.Struct, kw_only=True):
+    """What a tool may touch."""
+
+    folder: Folder
+    manuscript: Manuscript
+    ledger: Ledger
+    settings: BookSettings
+    record: Record
+    write_id: str  # the id a write of this call is journaled under
+    ask: Callable[[str], Awaitable[str]]  # put a question to the author, wait for the answer
+    consult: Callable[[str, list[Message]], Awaitable[str]]  # (purpose, messages): one model call, apart from the run
+
+
+class Tool(Generic[A]):
+    """One tool. `carry_out` gets validated arguments; a `StudioError` it raises is the model's answer."""
+
+    def __init__(
+        self, name: str, description: str, arguments: type[A], carry_out: Callable[[ToolContext, A], Awaitable[str]]
+    ) -> None:
+        self.name = name
+        self.arguments = arguments
+        self.carry_out = carry_out
+        self.spec = ToolSpec(name=name, description=description, parameters=_schema(arguments))
+
+    async def __call__(self, context: ToolContext, raw: dict[str, Any]) -> str:
+        """Validate `raw` and carry the call out.
+
+        Raises:
+            ToolRefused: the arguments don't fit the schema.
+            StudioError: the tool could not do it.
+        """
+        try:
+            arguments = msgspec.convert(raw, self.arguments, strict=False)
+        except msgspec.ValidationError as error:
+            wanted = ", ".join(self.spec.parameters["properties"])
+            sent = ", ".join(raw) or "nothing"
+            raise ToolRefused(
+                f"{self.name} takes {wanted or 'no arguments'}; you sent {sent}. {error}. Call it again with these arguments."
+            ) from error
+        return await self.carry_out(context, arguments)
+
+
+def _schema(arguments: type[msgspec.Struct]) -> dict[str, Any]:
+    """The struct as the plain JSON schema that model servers understand: no references, no titles."""
+    _, components = msgspec.json.schema_components([arguments], ref_template="{name}")
+    schema: dict[str, Any] = components[arguments.__name__]
+    return {
+        "type": "object",
+        "properties": {name: _property(value) for name, value in schema["properties"].items()},
+        "required": list(schema.get("required", [])),
+    }
+
+
+def _property(value: dict[str, Any]) -> dict[str, Any]:
+    if "enum" in value:
+        value = {"type": "string", **value, "enum": [mode for mode in _MODES if mode in value["enum"]]}
+    return {key: item for key, item in value.items() if key not in ("default", "title")}
+
+
+# msgspec sorts enumerations; a model reads the usual one first.
+_MODES = ("create", "append", "overwrite")
+
+
+class NoArguments(msgspec.Struct, frozen=True):
+    """A tool that takes none."""

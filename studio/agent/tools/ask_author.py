@@ -1,0 +1,30 @@
+"""ask_author: the agent puts a question and waits."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from studio.agent.prompts import prompt
+from studio.agent.tool import Tool, ToolContext, ToolRefused
+
+
+class Arguments(Struct, frozen=True):
+    """What the model sends."""
+
+    question: Annotated[str, Meta(description="One question, with the choices you see.")]
+
+
+async def carry_out(context: ToolContext, arguments: Arguments) -> str:
+    """The author's answer, word for word."""
+    question = arguments.question.strip()
+    if not question:
+        raise ToolRefused("The question is empty; call ask_author with the question.")
+    return prompt("answered", text=await context.ask(question))
+
+
+TOOL = Tool(
+    "ask_author",
+    "Ask the author and wait for the answer. Only when the book would be another book depending on it.",
+    Arguments,
+    carry_out,
+)

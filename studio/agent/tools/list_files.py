@@ -1,0 +1,26 @@
+"""list_files: what the book consists of, with word counts and who touched what last."""
+
+from studio.agent.tool import NoArguments, Tool, ToolContext
+from studio.book.words import count_words
+
+
+def listing(context: ToolContext) -> str:
+    """One line a file, in reading order."""
+    lines = []
+    for name in context.folder.names():
+        text = context.folder.read(name) or ""
+        who = context.ledger.touched_by(name) or "author"
+        lines.append(f"{name}: {count_words(text):,} words, last touched by {'you' if who == 'agent' else 'the author'}")
+    lines.extend(
+        f"{partial.file}: {partial.words:,} words kept from a reply that was cut; go on with mode append"
+        for partial in context.ledger.partials()
+    )
+    return "\n".join(lines) or "The book has no files yet."
+
+
+async def carry_out(context: ToolContext, arguments: NoArguments) -> str:
+    """The listing."""
+    return listing(context)
+
+
+TOOL = Tool("list_files", "List the files of the book with word counts and who touched them last.", NoArguments, carry_out)

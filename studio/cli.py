@@ -1,0 +1,246 @@
+"""The command line: parses, then hands over. Everything heavy is imported by the command that needs it."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from studio.config import Config, load_config, log_folder
+from studio.errors import StudioError, UsageError
+from studio.printable import printable
+
+if TYPE_CHECKING:
+    from studio.wiring import Workshop
+
+FLAGS = ("projects", "backend", "model", "base_url", "context", "max_steps", "budget", "theme")
+
+EPILOG = """\
+With no key and no flag the studio writes with the embedded model, on this machine.
+For a better one: MOONSHOT_API_KEY=… studio new "…" --backend moonshot, or
+studio new "…" --backend openai --base-url http://127.0.0.1:8080/v1. `studio backends` lists them all.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command `studio`; returns the exit code (0 finished, 1 failed, 2 usage, 3 waiting, 130 interrupted)."""
+    parsed = _parser().parse_args(arguments)
+    flags = {name: getattr(parsed, name) for name in FLAGS if hasattr(parsed, name)}
+    try:
+        config = load_config(flags, file=getattr(parsed, "config", None), environment=os.environ)
+        _log(config)
+        code: int = parsed.command(config, parsed)
+        return code
+    except StudioError as error:
+        return _complain(error)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - the door around the whole: the author gets a sentence, the log the rest
+        logging.getLogger("studio").exception("the studio failed")
+        where = log_folder() / "studio.log"
+        return _complain(StudioError(f"The studio failed ({type(error).__name__}); everything is saved. See {where}."))
+
+
+def _complain(error: StudioError) -> int:
+    print(f"studio: {printable(str(error))}", file=sys.stderr)
+    return error.exit_code
+
+
+def _log(config: Config) -> None:
+    from studio.logs import start_log
+
+    secrets = [value for name, value in config.environment.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET"))]
+    start_log(log_folder(), secrets)
+
+
+# --- commands -----------------------------------------------------------------------------------------------------
+
+
+def _bare(config: Config, parsed: argparse.Namespace) -> int:
+    if not _is_terminal():
+        raise UsageError(
+            'There is no terminal to draw in. Start a book with `studio new "PROMPT" --headless`, go on with one by '
+            "`studio resume BOOK --headless`, or run `studio` in a terminal."
+        )
+    return _desk(config, None)
+
+
+def _new(config: Config, parsed: argparse.Namespace) -> int:
+    workshop = _workshop(config, parsed)
+    workshop.check()
+    book = workshop.create(parsed.prompt, parsed.name)
+    return _work(config, parsed, workshop, book)
+
+
+def _resume(config: Config, parsed: argparse.Namespace) -> int:
+    workshop = _workshop(config, parsed)
+    return _work(config, parsed, workshop, parsed.book)
+
+
+def _list(config: Config, parsed: argparse.Namespace) -> int:
+    books = _workshop(config, parsed).books()
+    if not books:
+        print(f'No books in {config.projects} yet. Start one: studio new "A sea story in three chapters"')
+        return 0
+    wide = max(len(book.name) for book in books)
+    for book in books:
+        touched = time.strftime("%Y-%m-%d %H:%M", time.localtime(book.touched))
+        line = f"{book.name:<{wide}}  {book.words:>9,} words  {book.state:<14}  {touched}  {book.title}"
+        print(printable(line.rstrip()))
+    return 0
+
+
+def _backends(config: Config, parsed: argparse.Namespace) -> int:
+    for backend in _workshop(config, parsed).backends():
+        print(printable(f"{'✓' if backend.ready else '–'} {backend.name:<11} {backend.summary}"))
+    print("\nChoose one with --backend NAME, and a model with --model NAME; --base-url for any other endpoint.")
+    return 0
+
+
+def _replay(config: Config, parsed: argparse.Namespace) -> int:
+    from studio.book.layout import find_book
+    from studio.replay import replay
+
+    return replay(find_book(config.projects, parsed.book), sys.stdout.buffer, json=parsed.json, speed=parsed.speed)
+
+
+def _work(config: Config, parsed: argparse.Namespace, workshop: "Workshop", book: str) -> int:
+    if _goes_headless(parsed):
+        return asyncio.run(_headless(parsed, workshop, book))
+    return _desk(config, book, getattr(parsed, "note", None))
+
+
+def _goes_headless(parsed: argparse.Namespace) -> bool:
+    if parsed.headless or parsed.json:
+        return True
+    if _is_terminal():
+        return False
+    print("studio: no terminal here, so this goes on headless.", file=sys.stderr)
+    return True
+
+
+async def _headless(parsed: argparse.Namespace, workshop: "Workshop", book: str) -> int:
+    from studio.headless import run_headless
+    from studio.wiring import FollowingSession
+
+    session = await workshop.open(book)
+    if isinstance(session, FollowingSession):
+        await session.close()
+        raise StudioError(session.held_by)
+    if session.recovered:
+        print(f"studio: {printable(session.recovered)}", file=sys.stderr)
+    if session.model_hint:
+        print(f"studio: {session.model_hint}", file=sys.stderr)
+    if getattr(parsed, "note", None):
+        session.run.answer(parsed.note)
+    return await run_headless(
+        session,
+        json=parsed.json,
+        out=sys.stdout.buffer,
+        err=sys.stderr,
+        commands=sys.stdin if parsed.json and sys.stdin is not None else None,
+    )
+
+
+def _desk(config: Config, book: str | None, note: str | None = None) -> int:
+    from studio.tui.app import StudioApp
+    from studio.tui.themes import load_themes, theme_folders
+
+    themes = load_themes(theme_folders(config.folder))
+    theme = config.chosen("theme")
+    if theme is not None:
+        themes.get(str(theme))  # an unknown one is refused before the screen is taken
+    from studio.wiring import Workshop
+
+    app = StudioApp(
+        Workshop(config, pause_on_fault=True),
+        themes=themes,
+        theme=None if theme is None else str(theme),
+        book=book,
+        crash_log=log_folder() / "studio.log",
+    )
+    code = app.run()
+    return int(code or app.return_code or 0)
+
+
+def _workshop(config: Config, parsed: argparse.Namespace) -> "Workshop":
+    from studio.wiring import Workshop
+
+    return Workshop(config, pause_on_fault=False)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+# --- parsing ------------------------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors as one sentence on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"studio: {message}. Try `{self.prog} --help`.\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    everywhere.add_argument("--projects", metavar="DIR", help="where the books are ($STUDIO_PROJECTS, ./projects)")
+    everywhere.add_argument("--config", metavar="FILE", type=Path, help="another config.yaml")
+    writing = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    writing.add_argument("--backend", metavar="NAME", help="where the model is; see `studio backends`")
+    writing.add_argument("--model", metavar="NAME", help="the model's id, or the path of a .gguf for the embedded one")
+    writing.add_argument("--base-url", metavar="URL", help="any OpenAI-compatible endpoint")
+    writing.add_argument("--context", metavar="N", help="tokens the conversation may take")
+    writing.add_argument("--max-steps", metavar="N", help="pause after this many model calls (300)")
+    writing.add_argument("--budget", metavar="USD", help="pause when this much is spent")
+    writing.add_argument("--theme", metavar="NAME", help="colours of the desk")
+
+    parser = _Parser(
+        prog="studio",
+        description="A writing studio in the terminal. Without a command: the library, then a desk.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[everywhere, writing],
+    )
+    parser.set_defaults(command=_bare)
+    parser.add_argument("--version", action="version", version=f"studio {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, carry_out: Callable[[Config, argparse.Namespace], int], help: str, *parents: Any) -> Any:
+        sub = commands.add_parser(name, help=help, description=help, parents=[everywhere, *parents])
+        sub.set_defaults(command=carry_out)
+        return sub
+
+    new = command("new", _new, "Start a book.", writing)
+    new.add_argument("prompt", metavar="PROMPT", help="what the book should be")
+    new.add_argument("--name", metavar="N", help="the folder's name; else made from the prompt")
+    resume = command("resume", _resume, "Go on with a book.", writing)
+    resume.add_argument("book", metavar="BOOK", help="the folder's name, or its path")
+    resume.add_argument("--note", metavar="TEXT", help="a note to the agent, or the answer to its open question")
+    for sub in (new, resume):
+        sub.add_argument("--headless", action="store_true", help="no screen: readable text on stdout")
+        sub.add_argument("--json", action="store_true", help="headless, one event a line; commands on stdin")
+    command("list", _list, "List the books.")
+    command("backends", _backends, "List where a model can be.")
+    replay = command("replay", _replay, "Show again how a book was written.")
+    replay.add_argument("book", metavar="BOOK")
+    replay.add_argument("--speed", metavar="N", type=float, default=0.0, help="1 as it was, 10 ten times as fast; 0 at once")
+    replay.add_argument("--json", action="store_true", help="one event a line")
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("studio")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,140 @@
+"""What the author chose: config.yaml, then the environment and .env, then flags. Keys come from here, never from a file of ours."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from studio.errors import UsageError
+from studio.settings_file import load_settings_file
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can stand in config.yaml; every one has a flag and an environment variable STUDIO_… of the same name."""
+
+    projects: str | None = None  # folder of the books; default ./projects
+    backend: str | None = None
+    model: str | None = None
+    base_url: str | None = None
+    context: int | None = None  # tokens
+    max_steps: int | None = None
+    budget: float | None = None  # US dollars
+    theme: str | None = None
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of this invocation, and where else to look."""
+
+    settings: Settings  # of config.yaml and the environment
+    flags: Settings  # of the command line alone
+    folder: Path  # the studio's configuration folder: config.yaml, themes/
+    environment: Mapping[str, str]  # with .env beneath it
+
+    def chosen(self, name: str) -> object:
+        """The value of one setting: the flag's, else the environment's or config.yaml's, else None."""
+        value = getattr(self.flags, name)
+        return getattr(self.settings, name) if value is None else value
+
+    @property
+    def projects(self) -> Path:
+        """Where the books are."""
+        return Path(str(self.chosen("projects") or "projects")).expanduser()
+
+
+def load_config(
+    flags: Mapping[str, object],
+    *,
+    file: Path | None,
+    environment: Mapping[str, str],
+    dotenv: Path = Path(".env"),
+) -> Config:
+    """Read everything the author can say.
+
+    Args:
+        flags: what the command line gave, by the names of `Settings`.
+        file: `--config`; None = config.yaml in the platform's folder, which may be absent.
+
+    Raises:
+        UsageError: a file or variable that can't be taken; says which line or variable.
+    """
+    folder = _config_folder()
+    if file is not None and not file.is_file():
+        raise UsageError(f"The configuration file {file} does not exist; give --config another path or leave it out.")
+    written = load_settings_file(file or folder / "config.yaml", Settings)
+    merged = {**_dotenv(dotenv), **environment}
+    spoken = {
+        name: merged[f"STUDIO_{name.upper()}"]
+        for name in Settings.__struct_fields__
+        if merged.get(f"STUDIO_{name.upper()}")
+    }
+    settings = msgspec.structs.replace(written, **_typed(spoken, lambda name: f"STUDIO_{name.upper()}"))
+    given = Settings(**_typed(flags, lambda name: f"--{name.replace('_', '-')}"))
+    return Config(settings=settings, flags=given, folder=folder, environment=merged)
+
+
+def _typed(values: Mapping[str, object], said: Callable[[str], str]) -> dict[str, object]:
+    """The values as the types of `Settings`. Raises `UsageError` naming the flag or variable."""
+    types = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    typed: dict[str, object] = {}
+    for name, value in values.items():
+        try:
+            typed[name] = msgspec.convert(value, types[name], strict=False)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"{said(name)} can't be “{value}”: a number is needed.") from error
+    for name in ("context", "max_steps", "budget"):
+        number = typed.get(name)
+        if isinstance(number, int | float) and number <= 0:
+            raise UsageError(f"{said(name)} must be more than zero, not {number}.")
+    return typed
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        return {key: value for key, value in dotenv_values(path).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} can't be read ({error}); mend or remove it.") from error
+
+
+def _config_folder() -> Path:
+    import platformdirs
+
+    return Path(os.environ.get("STUDIO_CONFIG_DIR") or platformdirs.user_config_path("studio", appauthor=False))
+
+
+def cache_folder() -> Path:
+    """Where weights and vocabularies are kept."""
+    import platformdirs
+
+    return Path(os.environ.get("STUDIO_CACHE_DIR") or platformdirs.user_cache_path("studio", appauthor=False))
+
+
+def log_folder() -> Path:
+    """Where the log goes."""
+    import platformdirs
+
+    return Path(os.environ.get("STUDIO_LOG_DIR") or platformdirs.user_log_path("studio", appauthor=False))
+
+
+def key_of(environment: Mapping[str, str]) -> Callable[[str], str | None]:
+    """How a backend asks for a key by its variable's name: environment and .env first, then the system keyring."""
+
+    def look(variable: str) -> str | None:
+        value = environment.get(variable)
+        return value.strip() if value and value.strip() else _from_keyring(variable)
+
+    return look
+
+
+def _from_keyring(variable: str) -> str | None:
+    import keyring
+    import keyring.errors
+
+    try:
+        return keyring.get_password("studio", variable)
+    except keyring.errors.KeyringError:
+        return None  # no keyring here: a server, a container

@@ -1,0 +1,282 @@
+"""The studio without a screen: prints events, reads commands. No logic of the run."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import IO, Protocol, TextIO
+
+import msgspec
+
+from studio import events as ev
+from studio.agent.commands import Commands
+from studio.backends.backend import BackendChoice
+from studio.printable import printable
+
+INTERRUPTED = 130
+
+
+class DurableSession(Protocol):
+    """An opened book whose events can be had once they are on disk."""
+
+    @property
+    def run(self) -> Commands:
+        """What the author can ask."""
+
+    def subscribe_durable(self, reader: ev.Reader) -> None:
+        """Call `reader` with every event once it is committed, deltas in groups."""
+
+    async def work(self) -> int:
+        """Run until finished, failed or stopped; returns the exit code."""
+
+    async def close(self) -> None:
+        """Let go of the book; every event has been handed to the readers then."""
+
+
+class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line on stdin."""
+
+    command: str
+    text: str = ""
+    backend: str = ""
+    model: str | None = None
+    base_url: str | None = None
+    context: int | None = None
+
+
+async def run_headless(session: DurableSession, *, json: bool, out: IO[bytes], err: TextIO, commands: TextIO | None) -> int:
+    """Work on the book until it ends, printing what happens; returns the exit code.
+
+    Args:
+        json: one event a line on `out`, as JSON; else readable text.
+        commands: where commands come from, one JSON object a line; None = nobody can answer or resume.
+    """
+    waiting = _Waiting(session.run, attended=commands is not None)
+    printer = json_printer(out) if json else TextPrinter(out)
+    gone = _StopWhenUnread(printer, session.run)
+    session.subscribe_durable(gone)
+    session.subscribe_durable(waiting)
+    signalled = _stop_on_signals(session.run)
+    if commands is not None:
+        _read_commands(commands, session.run, waiting, err)
+    code = await session.work()
+    await session.close()
+    if gone.broken:
+        # Python would complain about the closed pipe once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return INTERRUPTED if signalled() else code
+
+
+def json_printer(out: IO[bytes]) -> ev.Reader:
+    """Prints one event a line."""
+
+    def show(event: ev.Event) -> None:
+        out.write(ev.encode(event) + b"\n")
+        out.flush()
+
+    return show
+
+
+class TextPrinter:
+    """Prints events as something to read: prose as it is, everything else on lines of its own."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+        self._stream = ""  # which stream the cursor stands in
+        self._column = 0
+
+    def __call__(self, event: ev.Event) -> None:
+        """Show one event."""
+        match event:
+            case ev.ReasoningDelta(text=text):
+                self._flow("· reasoning", text)
+            case ev.ReplyDelta(text=text):
+                self._flow("· reply", text)
+            case ev.ProseDelta(file=file, text=text):
+                self._flow(f"✎ {file or 'writing'}", text)
+            case _:
+                line = describe(event)
+                if line:
+                    self._line(line)
+        self._out.flush()
+
+    def _flow(self, heading: str, text: str) -> None:
+        if self._stream != heading:
+            self._line(heading)
+            self._stream = heading
+        self._write(text)
+
+    def _line(self, text: str) -> None:
+        self._stream = ""
+        self._write(("\n" if self._column else "") + text + "\n")
+
+    def _write(self, text: str) -> None:
+        text = printable(text)
+        if not text:
+            return
+        self._out.write(text.encode("utf-8", "replace"))
+        self._column = len(text) - text.rfind("\n") - 1
+
+
+def describe(event: ev.Event) -> str:
+    """One line for an event that is not a delta; "" for those a reader needs not see."""
+    match event:
+        case ev.RunStarted():
+            return f"■ {event.book}: {event.model} @ {event.backend}, a window of {event.context:,} tokens"
+        case ev.TitleGiven(title=title):
+            return f"■ “{title}”"
+        case ev.BackendPreparing():
+            return f"… {event.text}" + (f" ({event.done:.0%})" if event.done is not None else "")
+        case ev.BackendSwitched():
+            return f"■ now {event.model} @ {event.backend}, a window of {event.context:,} tokens"
+        case ev.BackendFault():
+            again = f"; trying again in {event.retry_in:.0f} s" if event.retry_in is not None else ""
+            return f"! {event.error.rstrip('.')}{again}."
+        case ev.StepStarted():
+            return f"── step {event.step}/{event.limit} " + "─" * 40
+        case ev.ReplyCut(why=why):
+            return f"! the reply was cut ({why}); what arrived is kept"
+        case ev.ToolFinished():
+            first = event.result.strip().splitlines()
+            return f"{'✓' if event.ok else '✗'} {event.name}: {first[0] if first else 'done'}"
+        case ev.AuthorEdited():
+            return f"✎ you edited {event.file}: {event.words:,} words" if event.sha256 else f"✎ you removed {event.file}"
+        case ev.NoteGiven(text=text):
+            return f"› {text}"
+        case ev.AnswerGiven(text=text):
+            return f"› {text}"
+        case ev.MergeConflict(file=file):
+            return f"≠ {file}: you and the agent changed the same sentence; yours stays"
+        case ev.StepFinished():
+            cost = "" if event.cost is None else f", ${event.cost:.4f}"
+            return f"  {event.context_tokens:,} tokens in the conversation{cost}"
+        case ev.ContextCompressed():
+            return f"■ the conversation was compressed: {event.before:,} → {event.after:,} tokens"
+        case ev.Paused(why=why):
+            return f"‖ paused: {why}"
+        case ev.Resumed():
+            return "▶ going on"
+        case ev.QuestionAsked(text=text):
+            return f"? {text}"
+        case ev.RunFinished(reason=reason):
+            return f"■ finished: {reason}"
+        case ev.RunFailed(error=error):
+            return f"! {error}"
+        case _:
+            return ""
+
+
+class _Waiting:
+    """Ends a run that waits for an author who can't be there."""
+
+    def __init__(self, run: Commands, *, attended: bool) -> None:
+        self._run = run
+        self._attended = attended
+        self._waits = False
+
+    def __call__(self, event: ev.Event) -> None:
+        match event:
+            case ev.Paused(by=by):
+                # A limit or a fault is for whoever reads the exit code; a pause of the author's waits for `resume`.
+                self._waits = True
+                if by != "author" or not self._attended:
+                    self._run.stop()
+            case ev.QuestionAsked():
+                self._waits = True
+                if not self._attended:
+                    self._run.stop()
+            case ev.Resumed() | ev.AnswerGiven():
+                self._waits = False
+            case _:
+                pass
+
+    def author_left(self) -> None:
+        """No command can come any more."""
+        self._attended = False
+        if self._waits:
+            self._run.stop()
+
+
+class _StopWhenUnread:
+    """Stops the run when nobody reads its output any more."""
+
+    def __init__(self, show: ev.Reader, run: Commands) -> None:
+        self._show = show
+        self._run = run
+        self.broken = False
+
+    def __call__(self, event: ev.Event) -> None:
+        if self.broken:
+            return
+        try:
+            self._show(event)
+        except BrokenPipeError:
+            self.broken = True
+            self._run.stop()
+
+
+def _stop_on_signals(run: Commands) -> Callable[[], bool]:
+    """Ctrl+C, SIGTERM and SIGHUP stop the run with everything saved; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    seen: list[int] = []
+
+    def stop(number: int) -> None:
+        if seen:
+            os._exit(INTERRUPTED)
+        seen.append(number)
+        run.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
+    return lambda: bool(seen)
+
+
+def _read_commands(lines: TextIO, run: Commands, waiting: _Waiting, err: TextIO) -> None:
+    """Carry out each line, in the loop's thread; the reading thread may block for as long as it likes."""
+    loop = asyncio.get_running_loop()
+
+    def call(what: Callable[[], None]) -> None:
+        try:
+            loop.call_soon_threadsafe(what)
+        except RuntimeError:
+            return  # the loop is closed: the run is over
+
+    def read() -> None:
+        for line in lines:
+            if line.strip():
+                call(lambda line=line: _obey(line, run, err))  # type: ignore[misc]
+        call(waiting.author_left)
+
+    threading.Thread(target=read, name="commands", daemon=True).start()
+
+
+def _obey(line: str, run: Commands, err: TextIO) -> None:
+    try:
+        asked = msgspec.json.decode(line, type=Command)
+        match asked.command:
+            case "pause":
+                run.pause()
+            case "resume":
+                run.resume()
+            case "interrupt":
+                run.interrupt()
+            case "stop":
+                run.stop()
+            case "note":
+                run.note(asked.text)
+            case "answer":
+                run.answer(asked.text)
+            case "switch" if asked.backend:
+                choice = BackendChoice(
+                    backend=asked.backend, model=asked.model, base_url=asked.base_url, context=asked.context
+                )
+                run.switch(choice)
+            case "switch":
+                raise msgspec.ValidationError("`switch` needs a `backend`")
+            case unknown:
+                raise msgspec.ValidationError(f"there is no command `{unknown}`")
+    except msgspec.DecodeError as error:
+        known = "pause, resume, interrupt, note, answer, switch, stop"
+        print(f'Not a command ({error}): write {{"command":"…"}} with {known}.', file=err, flush=True)  # noqa: T201

@@ -1,0 +1,239 @@
+"""The one place that builds backend, book, run and session, and hands them to a front end."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from studio import events as ev
+from studio.agent.commands import BackendCard, BookCard, Commands
+from studio.agent.limits import DEFAULT_STEPS, Limits
+from studio.agent.open_book import OpenBook
+from studio.agent.run import STOPPED, Run
+from studio.backends.backend import Backend, BackendChoice
+from studio.backends.catalog import open_backend, presets
+from studio.book import layout
+from studio.book.journal import Journal, peek
+from studio.book.words import count_words
+from studio.config import Config, cache_folder, key_of
+from studio.errors import BookHeld, UsageError
+
+# Without a flag or a setting, a key that is there says which backend its owner means.
+_KEYED = ("moonshot", "openrouter")
+
+
+class Workshop:
+    """The library and what can be opened from it; the `Studio` of the front ends."""
+
+    def __init__(self, config: Config, *, pause_on_fault: bool) -> None:
+        self._config = config
+        self._key_of = key_of(config.environment)
+        self._pause_on_fault = pause_on_fault
+
+    def books(self) -> list[BookCard]:
+        """Every book of the projects folder, the one touched last first."""
+        cards = [book_card(root) for root in layout.books(self._config.projects)]
+        return sorted(cards, key=lambda card: -card.touched)
+
+    def backends(self) -> list[BackendCard]:
+        """Every preset, with what is missing to use it."""
+        cards = []
+        for preset in presets().values():
+            missing = preset.missing_key(self._key_of)
+            summary = f"{preset.summary} Needs {missing}." if missing else preset.summary
+            cards.append(
+                BackendCard(
+                    name=preset.name, summary=summary, ready=not missing, needs_base_url=preset.needs_base_url
+                )
+            )
+        return cards
+
+    def create(self, prompt: str, name: str | None = None) -> str:
+        """Start a book; returns its name."""
+        return layout.create_book(self._config.projects, prompt, name).name
+
+    async def open(self, book: str) -> "BookSession | FollowingSession":
+        """Open a book, read-only if another studio holds it."""
+        root = layout.find_book(self._config.projects, book)
+        try:
+            opened = await asyncio.to_thread(OpenBook.open, root)
+        except BookHeld as held:
+            return FollowingSession(root, str(held))
+        try:
+            backend = self.open_backend(self._choice(opened))
+        except BaseException:
+            await opened.close()
+            raise
+        run = Run(opened, backend, self.open_backend, self._limits(opened), pause_on_fault=self._pause_on_fault)
+        return BookSession(opened, run)
+
+    def check(self) -> None:
+        """Refuse early what a new book could not begin with. Raises `UsageError`."""
+        self.open_backend(self._choice(None))
+
+    def open_backend(self, choice: BackendChoice) -> Backend:
+        """Build a backend. Raises `UsageError`."""
+        return open_backend(choice, key_of=self._key_of, cache=cache_folder())
+
+    def _choice(self, book: OpenBook | None) -> BackendChoice:
+        """Flags, else what the book was last written with, else the configuration, else what a key suggests."""
+        flags, settings = self._config.flags, self._config.settings
+        last = book.progress if book is not None else None
+        if flags.backend or flags.base_url:
+            backend, model, base_url = flags.backend or "openai", flags.model, flags.base_url
+        elif last is not None and last.backend:
+            backend, model, base_url = last.backend, flags.model or last.model, last.base_url or None
+            if backend == "embedded":  # its model is a file, and where that lies is its address
+                model, base_url = flags.model or last.base_url or None, None
+        elif settings.backend or settings.base_url:
+            backend, model = settings.backend or "openai", flags.model or settings.model
+            base_url = settings.base_url
+        else:
+            keyed = [name for name in _KEYED if not presets()[name].missing_key(self._key_of)]
+            backend, model, base_url = (keyed or ["embedded"])[0], flags.model or settings.model, None
+        context = flags.context or settings.context
+        return BackendChoice(backend=backend, model=model, base_url=base_url, context=context)
+
+    def _limits(self, book: OpenBook) -> Limits:
+        steps = self._config.flags.max_steps or self._config.settings.max_steps or DEFAULT_STEPS
+        budget = self._config.flags.budget or book.settings.budget or self._config.settings.budget
+        return Limits(steps=steps, budget=budget)
+
+
+class BookSession:
+    """A book opened for writing."""
+
+    held_by = ""
+
+    def __init__(self, book: OpenBook, run: Run) -> None:
+        self._book = book
+        self._run = run
+
+    @property
+    def root(self) -> Path:
+        """The book's folder."""
+        return self._book.root
+
+    @property
+    def run(self) -> Commands:
+        """What the author can ask."""
+        return self._run
+
+    @property
+    def recovered(self) -> str:
+        """What was found wrong with the journal and mended, for the author; "" normally."""
+        return self._book.journal.recovered
+
+    @property
+    def question(self) -> str:
+        """The agent's open question to the author, or ""."""
+        steering = self._book.steering
+        return steering.question if steering.answer is None else ""
+
+    def history(self) -> Iterator[ev.Event]:
+        """Every event so far."""
+        return iter(self._book.journal.read())
+
+    def subscribe(self, reader: ev.Reader) -> None:
+        """Every event from now on, as it happens."""
+        self._book.stream.subscribe(reader)
+
+    def subscribe_durable(self, reader: ev.Reader) -> None:
+        """Every event from now on, once it is on disk."""
+        self._book.journal.on_committed(reader)
+
+    async def work(self) -> int:
+        """Run until the book is finished, failed or stopped."""
+        return await self._run.work()
+
+    async def close(self) -> None:
+        """Let go of the book."""
+        await self._book.close()
+
+
+class FollowingSession:
+    """A book that another studio writes: its events as they reach the disk, and no commands."""
+
+    def __init__(self, root: Path, held_by: str) -> None:
+        self.root = root
+        self.held_by = held_by
+        self.run: Commands = _NoCommands()
+        self._journal = Journal.open_readonly(root)
+        self._readers: list[ev.Reader] = []
+        self._seen = 0
+
+    def history(self) -> Iterable[ev.Event]:
+        """Every event so far."""
+        for event in self._journal.read():
+            self._seen = event.seq
+            yield event
+
+    def subscribe(self, reader: ev.Reader) -> None:
+        """Every event from now on, once the other studio has written it."""
+        self._readers.append(reader)
+
+    async def work(self, every: float = 0.3) -> int:
+        """Follow until cancelled or closed."""
+        while self._readers:
+            for event in await asyncio.to_thread(lambda: list(self._journal.read(self._seen))):
+                self._seen = event.seq
+                for reader in self._readers:
+                    reader(event)
+            await asyncio.sleep(every)
+        return STOPPED
+
+    async def close(self) -> None:
+        """Stop following."""
+        self._readers.clear()
+        await self._journal.close()
+
+
+class _NoCommands:
+    """The commands of a book we only follow: each does nothing."""
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def interrupt(self) -> None: ...
+    def note(self, text: str) -> None: ...
+    def answer(self, text: str) -> None: ...
+    def switch(self, choice: BackendChoice) -> None: ...
+    def stop(self) -> None: ...
+
+
+def book_card(root: Path) -> BookCard:
+    """What the library says of a book, without opening it for work."""
+    seen = peek(root)
+    words, touched = 0, seen.touched
+    for chapter in root.glob("*.md"):
+        with contextlib.suppress(OSError):
+            touched = max(touched, chapter.stat().st_mtime)
+            if chapter.name != "outline.md":
+                words += count_words(chapter.read_text(encoding="utf-8", errors="replace"))
+    if not touched:
+        with contextlib.suppress(OSError):
+            touched = root.stat().st_mtime
+    state = "unfinished"
+    if not seen.readable:
+        state = "unreadable"
+    elif seen.held:
+        state = "open elsewhere"
+    elif seen.last is None:
+        state = "new"
+    elif isinstance(seen.last, ev.RunFinished):
+        state = "finished"
+    elif isinstance(seen.last, ev.RunFailed):
+        state = "failed"
+    return BookCard(name=root.name, title=seen.title or _title(root), words=words, state=state, touched=touched)
+
+
+def _title(root: Path) -> str:
+    try:
+        return layout.load_settings(root).title or root.name
+    except UsageError:
+        return root.name
+
+
+def is_terminal() -> bool:
+    """Whether there is someone to draw for."""
+    return os.isatty(0) and os.isatty(1)
