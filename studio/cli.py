@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:  # noqa: BLE001 - the door around the whole: the author gets a sentence, the log the rest
+    except Exception as error:
         logging.getLogger("studio").exception("the studio failed")
         where = log_folder() / "studio.log"
         return _complain(StudioError(f"The studio failed ({type(error).__name__}); everything is saved. See {where}."))
@@ -136,8 +136,8 @@ async def _headless(parsed: argparse.Namespace, workshop: "Workshop", book: str)
         raise StudioError(session.held_by)
     if session.recovered:
         print(f"studio: {printable(session.recovered)}", file=sys.stderr)
-    if session.model_hint:
-        print(f"studio: {session.model_hint}", file=sys.stderr)
+    if session.hint:
+        print(f"studio: {session.hint}", file=sys.stderr)
     if getattr(parsed, "note", None):
         session.run.answer(parsed.note)
     return await run_headless(
@@ -232,7 +232,9 @@ def _parser() -> argparse.ArgumentParser:
     command("backends", _backends, "List where a model can be.")
     replay = command("replay", _replay, "Show again how a book was written.")
     replay.add_argument("book", metavar="BOOK")
-    replay.add_argument("--speed", metavar="N", type=float, default=0.0, help="1 as it was, 10 ten times as fast; 0 at once")
+    replay.add_argument(
+        "--speed", metavar="N", type=float, default=0.0, help="1 as it was, 10 ten times as fast; 0 at once"
+    )
     replay.add_argument("--json", action="store_true", help="one event a line")
     return parser
 

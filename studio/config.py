@@ -1,4 +1,7 @@
-"""What the author chose: config.yaml, then the environment and .env, then flags. Keys come from here, never from a file of ours."""
+"""What the author chose: config.yaml, then the environment and .env, then flags.
+
+Keys come from the environment, .env or the system keyring, never from a file of ours.
+"""
 
 import os
 from collections.abc import Callable, Mapping
@@ -69,7 +72,7 @@ def load_config(
         if merged.get(f"STUDIO_{name.upper()}")
     }
     settings = msgspec.structs.replace(written, **_typed(spoken, lambda name: f"STUDIO_{name.upper()}"))
-    given = Settings(**_typed(flags, lambda name: f"--{name.replace('_', '-')}"))
+    given = msgspec.structs.replace(Settings(), **_typed(flags, lambda name: f"--{name.replace('_', '-')}"))
     return Config(settings=settings, flags=given, folder=folder, environment=merged)
 
 

@@ -46,7 +46,9 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     context: int | None = None
 
 
-async def run_headless(session: DurableSession, *, json: bool, out: IO[bytes], err: TextIO, commands: TextIO | None) -> int:
+async def run_headless(
+    session: DurableSession, *, json: bool, out: IO[bytes], err: TextIO, commands: TextIO | None
+) -> int:
     """Work on the book until it ends, printing what happens; returns the exit code.
 
     Args:
@@ -142,7 +144,9 @@ def describe(event: ev.Event) -> str:
             first = event.result.strip().splitlines()
             return f"{'✓' if event.ok else '✗'} {event.name}: {first[0] if first else 'done'}"
         case ev.AuthorEdited():
-            return f"✎ you edited {event.file}: {event.words:,} words" if event.sha256 else f"✎ you removed {event.file}"
+            return (
+                f"✎ you edited {event.file}: {event.words:,} words" if event.sha256 else f"✎ you removed {event.file}"
+            )
         case ev.NoteGiven(text=text):
             return f"› {text}"
         case ev.AnswerGiven(text=text):
@@ -279,4 +283,4 @@ def _obey(line: str, run: Commands, err: TextIO) -> None:
                 raise msgspec.ValidationError(f"there is no command `{unknown}`")
     except msgspec.DecodeError as error:
         known = "pause, resume, interrupt, note, answer, switch, stop"
-        print(f'Not a command ({error}): write {{"command":"…"}} with {known}.', file=err, flush=True)  # noqa: T201
+        print(f'Not a command ({error}): write {{"command":"…"}} with {known}.', file=err, flush=True)

@@ -18,7 +18,7 @@ class _StrictLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.events.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not taken", event.start_mark)
         node: yaml.Node | None = super().compose_node(parent, index)
         return node
@@ -63,7 +63,8 @@ def parse_settings(body: bytes, name: str, kind: type[T]) -> T:
     for key in value:
         if str(key) not in known:
             raise UsageError(
-                f"{name}, line {lines.get(str(key), 1)}: `{key}` is no setting; the settings are {', '.join(sorted(known))}."
+                f"{name}, line {lines.get(str(key), 1)}: `{key}` is no setting; "
+                f"the settings are {', '.join(sorted(known))}."
             )
     try:
         return msgspec.convert(value, kind)

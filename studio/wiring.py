@@ -20,6 +20,11 @@ from studio.config import Config, cache_folder, key_of
 from studio.errors import BookHeld, UsageError
 
 # Without a flag or a setting, a key that is there says which backend its owner means.
+EMBEDDED_HINT = (
+    "Writing with the embedded model, a small one on this machine: it shows what the studio does, not how well a book "
+    "can be written. For a better one see `studio backends`."
+)
+
 _KEYED = ("moonshot", "openrouter")
 
 
@@ -43,9 +48,7 @@ class Workshop:
             missing = preset.missing_key(self._key_of)
             summary = f"{preset.summary} Needs {missing}." if missing else preset.summary
             cards.append(
-                BackendCard(
-                    name=preset.name, summary=summary, ready=not missing, needs_base_url=preset.needs_base_url
-                )
+                BackendCard(name=preset.name, summary=summary, ready=not missing, needs_base_url=preset.needs_base_url)
             )
         return cards
 
@@ -124,6 +127,11 @@ class BookSession:
     def recovered(self) -> str:
         """What was found wrong with the journal and mended, for the author; "" normally."""
         return self._book.journal.recovered
+
+    @property
+    def hint(self) -> str:
+        """How to choose a better model, when this one is the embedded one; "" otherwise."""
+        return EMBEDDED_HINT if self._run.backend_name == "embedded" else ""
 
     @property
     def question(self) -> str:

@@ -54,7 +54,7 @@ class Conversation:
         return "".join(self._text)
 
     def partial_prose(self) -> list[PartialProse]:
-        """Prose of the open or cut reply, one entry a file, in order of arrival; pieces with no file name are left out."""
+        """Prose of the open or cut reply, one entry a file, in order of arrival; what never got a name is left out."""
         parts: dict[str, list[str]] = {}
         unnamed: list[str] = []
         for file, text in self._prose:
@@ -112,8 +112,11 @@ class Conversation:
     def _begin_step(self, event: ev.StepStarted) -> None:
         self.step, self.step_finished, self.reply_open, self.replied = event.step, False, True, False
         self.calls, self.calls_done, self.call_started, self.usage = [], 0, False, None
-        self._reasoning, self._text, self._prose = [], [], []
-        self.kept, self.cut_why = [], ""
+        self._reasoning.clear()
+        self._text.clear()
+        self._prose.clear()
+        self.kept.clear()
+        self.cut_why = ""
         if event.message:
             self.messages.append(Message(role="user", text=event.message))
 
@@ -121,8 +124,6 @@ class Conversation:
         self.reply_open, self.replied = False, True
         self.calls, self.usage = list(event.tool_calls), event.usage
         self.last_text = "".join(self._text)
-        self.kept: list[ev.PartialKept] = []  # prose of the cut reply
-        self.cut_why = ""  # why the last reply of this step was cut; "" = it was not
         self.idle_replies = 0 if self.calls else self.idle_replies + 1
         # A message with neither text nor calls is refused by Moonshot ("must not be empty"): it is not kept.
         if self.calls or self.last_text.strip():

@@ -177,13 +177,17 @@ def chapters_asked(request: str) -> int | None:
 
 def chapter_titles(outline: str) -> list[str]:
     """The chapters an outline names: its numbered lines, in order, without the numbers."""
-    return [match.group(2).strip().rstrip("*_#").lstrip("*_") for match in _CHAPTER_LINE.finditer(outline)][:MAX_CHAPTERS]
+    return [match.group(2).strip().rstrip("*_#").lstrip("*_") for match in _CHAPTER_LINE.finditer(outline)][
+        :MAX_CHAPTERS
+    ]
 
 
 def trim_title(text: str) -> str:
     """One line fit for a title: no quotes, numbering, markdown or full stop; at most 60 characters."""
     line = next((line for line in text.splitlines() if line.strip()), "")
-    line = re.sub(r"^\W*(?:(?:title|chapter\s*\d*)\s*[:.–—-]\s*|\d+\s*[.):–—-]\s*)?", "", line.strip(), flags=re.IGNORECASE)
+    line = re.sub(
+        r"^\W*(?:(?:title|chapter\s*\d*)\s*[:.–—-]\s*|\d+\s*[.):–—-]\s*)?", "", line.strip(), flags=re.IGNORECASE
+    )
     line = line.strip(" \t\"'“”‘’«»*_#`.,;:–—-")
     return line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0]
 
@@ -207,5 +211,3 @@ def trim_prose(text: str) -> str:
 
 def _call(name: str, **arguments: str) -> ev.ToolCall:
     return ev.ToolCall(id=f"guided_{name}", name=name, arguments=json.dumps(arguments, ensure_ascii=False))
-
-

@@ -45,7 +45,7 @@ def _pinned(context: ToolContext) -> list[tuple[str, str]]:
 
 def mechanical_summary(messages: Sequence[Message]) -> str:
     """A summary without a model: what was called and what came of it, the last hundred calls."""
-    lines = []
+    lines: list[str] = []
     for message in messages:
         if message.role == "assistant":
             lines.extend(f"- you called {call.name}" for call in message.tool_calls)

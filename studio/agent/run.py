@@ -59,6 +59,11 @@ class Run:
         self._next_backend: Backend | None = None
         self._switching: set[asyncio.Task[None]] = set()
 
+    @property
+    def backend_name(self) -> str:
+        """The preset that answers now."""
+        return self._backend.name
+
     # --- commands -------------------------------------------------------------------------------------------------
 
     def pause(self) -> None:
@@ -117,7 +122,7 @@ class Run:
         except StudioError as error:
             self._record(ev.RunFailed(error=str(error)))
             return FAILED
-        except Exception as error:  # noqa: BLE001 - the door around a run
+        except Exception as error:
             log.exception("the run failed")
             self._record(ev.RunFailed(error=f"The studio itself failed ({type(error).__name__}); its log says where."))
             return FAILED
@@ -222,9 +227,7 @@ class Run:
         # A call that failed before anything arrived is made again as it was, unless there is news for it.
         if not conversation.reply_open or told:
             step = conversation.step + 1 if conversation.step_finished else conversation.step
-            self._record(
-                ev.StepStarted(step=step, limit=self._limits.steps, message=self._message(), told=told)
-            )
+            self._record(ev.StepStarted(step=step, limit=self._limits.steps, message=self._message(), told=told))
         await book.journal.durable()
         if backend.guided:
             reply = await self._guide.reply(self._caller, backend)
@@ -330,9 +333,7 @@ class Run:
         summary = ""
         if with_model and not backend.guided:
             try:
-                summary = await self._caller.aside(
-                    backend, "summary", memory.summary_request(messages), toolbox.SPECS
-                )
+                summary = await self._caller.aside(backend, "summary", memory.summary_request(messages), toolbox.SPECS)
             except ContextOverflow:
                 log.warning("the conversation is too long for its own summary; a list of what was done stands in")
         summary = summary or memory.mechanical_summary(messages)
@@ -382,5 +383,3 @@ class Run:
         if self._controls.paused_by == "fault":
             self._controls.resume()
         self._controls.wake()
-
-

@@ -73,14 +73,15 @@ class Caller:
             await self._wait_out(error)
         else:
             if reply.finish_reason == "length" and any(not _is_json(call.arguments) for call in reply.tool_calls):
-                error = StreamCut("the reply reached the server's limit of one reply's length")
-                keep_partial(self._conversation, str(error), self._record)
-                await self._wait_out(error, delay=0.0)
+                cut = StreamCut("the reply reached the server's limit of one reply's length")
+                keep_partial(self._conversation, str(cut), self._record)
+                await self._wait_out(cut, delay=0.0)
             self._tries = 0
             return reply
-        raise AssertionError("unreachable")
 
-    async def aside(self, backend: Backend, purpose: str, messages: list[Message], tools: Sequence[ToolSpec] = ()) -> str:
+    async def aside(
+        self, backend: Backend, purpose: str, messages: list[Message], tools: Sequence[ToolSpec] = ()
+    ) -> str:
         """The text of one call outside the conversation, accounted for; "" if the model answered with calls only.
 
         Raises:
@@ -92,7 +93,6 @@ class Caller:
             raise
         except BackendError as error:
             await self._wait_out(error)
-            raise AssertionError("unreachable") from error
         self._tries = 0
         usage = reply.usage or estimated_usage(backend, messages, tools, reply)
         cost = backend.prices.cost(usage) if backend.prices else None

@@ -36,7 +36,7 @@ class EventStream:
         for reader in self._readers:
             try:
                 reader(stamped)
-            except Exception:  # noqa: BLE001 - the door between a run and whoever looks at it
+            except Exception:
                 log.exception("a reader of events failed and was dropped")
                 broken.append(reader)
         for reader in broken:

@@ -57,7 +57,8 @@ class Tool(Generic[A]):
             wanted = ", ".join(self.spec.parameters["properties"])
             sent = ", ".join(raw) or "nothing"
             raise ToolRefused(
-                f"{self.name} takes {wanted or 'no arguments'}; you sent {sent}. {error}. Call it again with these arguments."
+                f"{self.name} takes {wanted or 'no arguments'}; you sent {sent}. {error}. "
+                "Call it again with these arguments."
             ) from error
         return await self.carry_out(context, arguments)
 

@@ -1,7 +1,7 @@
 """The ten tools in their fixed order, and the one door through which a call goes."""
 
 import logging
-from collections.abc import Callable
+from typing import Any
 
 from studio.agent.controls import Interrupted, Stopped
 from studio.agent.step import BackendGaveUp, TryAgain
@@ -25,7 +25,7 @@ from studio.events import ToolCall
 
 log = logging.getLogger(__name__)
 
-TOOLS: tuple[Tool, ...] = (
+TOOLS: tuple[Tool[Any], ...] = (
     create_project.TOOL,
     write_file.TOOL,
     read_file.TOOL,
@@ -44,7 +44,7 @@ SPECS: tuple[ToolSpec, ...] = tuple(tool.spec for tool in TOOLS)
 _BY_NAME = {tool.name: tool for tool in TOOLS}
 
 
-async def carry_out(call: ToolCall, context: Callable[[], ToolContext]) -> tuple[bool, str]:
+async def carry_out(call: ToolCall, context: ToolContext) -> tuple[bool, str]:
     """Carry one call out; returns (ok, what the model reads).
 
     Raises:
@@ -62,11 +62,11 @@ async def carry_out(call: ToolCall, context: Callable[[], ToolContext]) -> tuple
             "Send the call again with its arguments as one JSON object."
         )
     try:
-        return True, await tool(context(), raw)
+        return True, await tool(context, raw)
     except (Interrupted, Stopped, TryAgain, BackendGaveUp, BackendError, BookUnsaved):
         raise
     except StudioError as error:
         return False, str(error)
-    except Exception as error:  # noqa: BLE001 - the door around a tool: a defect of ours must not end a run of hours
+    except Exception as error:
         log.exception("the tool %s failed", call.name)
         return False, f"{call.name} failed inside the studio ({type(error).__name__}); try another way."

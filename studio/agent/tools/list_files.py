@@ -10,7 +10,9 @@ def listing(context: ToolContext) -> str:
     for name in context.folder.names():
         text = context.folder.read(name) or ""
         who = context.ledger.touched_by(name) or "author"
-        lines.append(f"{name}: {count_words(text):,} words, last touched by {'you' if who == 'agent' else 'the author'}")
+        lines.append(
+            f"{name}: {count_words(text):,} words, last touched by {'you' if who == 'agent' else 'the author'}"
+        )
     lines.extend(
         f"{partial.file}: {partial.words:,} words kept from a reply that was cut; go on with mode append"
         for partial in context.ledger.partials()
@@ -23,4 +25,6 @@ async def carry_out(context: ToolContext, arguments: NoArguments) -> str:
     return listing(context)
 
 
-TOOL = Tool("list_files", "List the files of the book with word counts and who touched them last.", NoArguments, carry_out)
+TOOL = Tool(
+    "list_files", "List the files of the book with word counts and who touched them last.", NoArguments, carry_out
+)

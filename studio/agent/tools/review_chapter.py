@@ -27,4 +27,6 @@ async def carry_out(context: ToolContext, arguments: Arguments) -> str:
     return await context.consult(f"review of {file}", messages)
 
 
-TOOL = Tool("review_chapter", "Have a chapter read by an editor with fresh eyes; answers a critique.", Arguments, carry_out)
+TOOL = Tool(
+    "review_chapter", "Have a chapter read by an editor with fresh eyes; answers a critique.", Arguments, carry_out
+)

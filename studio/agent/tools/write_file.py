@@ -15,7 +15,9 @@ class Arguments(Struct, frozen=True):
     content: Annotated[str, Meta(description="The text, Markdown; the whole text for create and overwrite.")]
     mode: Annotated[
         Literal["create", "append", "overwrite"],
-        Meta(description="create: a new file. append: add exactly at the end of the file. overwrite: replace its text."),
+        Meta(
+            description="create: a new file. append: add exactly at the end of the file. overwrite: replace its text."
+        ),
     ] = "create"
 
 
