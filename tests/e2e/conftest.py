@@ -1,0 +1,41 @@
+"""Fixtures: a scripted model in its own process, and the command `studio` with a home of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from studio_command import Model, StudioCommand
+
+SERVER = Path(__file__).parent.parent / "support" / "scripted_server.py"
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Iterator[Callable[..., Model]]:
+    """`play(script, pause=0.0, chunk=12)` starts a server for that script."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(script: list[dict[str, Any]], *, pause: float = 0.0, chunk: int = 12) -> Model:
+        number = len(started)
+        file, log = tmp_path / f"script{number}.json", tmp_path / f"requests{number}.jsonl"
+        file.write_text(json.dumps(script))
+        command = [sys.executable, str(SERVER), str(file), str(log)]
+        process = subprocess.Popen(
+            [*command, "--pause", str(pause), "--chunk", str(chunk)], stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout is not None
+        return Model(process, f"http://127.0.0.1:{int(process.stdout.readline())}/v1", log)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> StudioCommand:
+    return StudioCommand(tmp_path / "home")

@@ -1,0 +1,275 @@
+"""A book from the first request to the last byte, through the command line, against a real server."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_book import BOOK, FILES, ONE, call
+from studio_command import Model, StudioCommand, events_of
+
+PROMPT = "A book about salt"
+
+
+def begin(model: Model, *more: str) -> list[str]:
+    return ["new", PROMPT, "--name", "salt", "--headless", "--json", *served_by(model), *more]
+
+
+def served_by(model: Model) -> list[str]:
+    return ["--backend", "openai", "--base-url", model.url, "--model", "scripted"]
+
+
+def named(events: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
+    return [event for event in events if event["event"] in names]
+
+
+def test_every_file_is_byte_exact_and_the_exit_code_is_0(play: Callable[..., Model], studio: StudioCommand) -> None:
+    model = play(BOOK)
+    done = studio.run(*begin(model))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert studio.files("salt") == FILES
+    events = events_of(done.stdout)
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["event"] == "run_finished"
+    assert [event["step"] for event in named(events, "step_started")] == list(range(1, 13))
+    calls = [one["id"] for step in BOOK for one in step.get("calls", [])]
+    assert [event["id"] for event in named(events, "tool_started")] == calls
+    assert [(event["id"], event["ok"]) for event in named(events, "tool_finished")] == [(id, True) for id in calls]
+
+
+def test_the_prose_that_streamed_is_the_prose_on_disk(play: Callable[..., Model], studio: StudioCommand) -> None:
+    events = events_of(studio.run(*begin(play(BOOK, chunk=7))).stdout)
+    streamed = "".join(event["text"] for event in named(events, "prose_delta") if event["file"] == "chapter_03.md")
+    assert streamed == FILES["chapter_03.md"]
+
+
+def test_each_request_begins_with_the_bytes_of_the_one_before(play: Callable[..., Model], studio: StudioCommand) -> None:
+    model = play(BOOK)
+    studio.run(*begin(model))
+    requests = [request for request in model.raw_requests if "tools" in json.loads(request)]
+    assert len(requests) == 12
+    tools = {json.dumps(json.loads(request)["tools"]) for request in requests}
+    assert len(tools) == 1
+    for before, after in zip(requests, requests[1:], strict=False):
+        start = before.index(b'"messages":')
+        messages = json.loads(before)["messages"]
+        # The bytes up to the last message's end: the array's closing bracket is where the next request goes on.
+        end = start + before[start:].index(json.dumps(messages[-1]["content"]).encode()[1:40]) if False else None
+        assert json.loads(after)["messages"][: len(messages)] == messages
+        raw = raw_messages(before)
+        assert raw_messages(after)[: len(raw)] == raw
+        assert end is None
+
+
+def raw_messages(body: bytes) -> list[bytes]:
+    """Each message of a request body as the bytes it was sent as."""
+    text = body.decode()
+    at = text.index('"messages":') + len('"messages":')
+    decoder = json.JSONDecoder()
+    found = []
+    at = text.index("[", at) + 1
+    while text[at] != "]":
+        _, end = decoder.raw_decode(text, at)
+        found.append(text[at:end].encode())
+        at = end + 1 if text[end] == "," else end
+    return found
+
+
+def test_reasoning_is_echoed_back(play: Callable[..., Model], studio: StudioCommand) -> None:
+    model = play(BOOK)
+    studio.run(*begin(model))
+    last = [request for request in model.requests if "tools" in request][-1]
+    echoed = [message.get("reasoning_content") for message in last["messages"] if message["role"] == "assistant"]
+    wanted = [step.get("reasoning_content") for step in BOOK[:11]]
+    assert [text for text in echoed if text] == [text for text in wanted if text]
+
+
+def kill_and_resume(
+    play: Callable[..., Model], studio: StudioCommand, seed: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """One kill at a random moment, then a resume; returns what was printed before and after."""
+    chance = random.Random(seed)
+    model = play(BOOK, pause=0.0005)
+    out = studio.home / "out.jsonl"
+    with out.open("w") as file:
+        process = studio.start(*begin(model), stdout=file, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not out.stat().st_size and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0.0, 1.6))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    before = events_of(out.read_text().rpartition("\n")[0])
+    assert before, "nothing was acknowledged before the kill: it would prove nothing"
+    after = studio.run("resume", "salt", "--headless", "--json", *served_by(model))
+    assert after.returncode == 0, after.stderr
+    return before, events_of(after.stdout)
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("STUDIO_KILLS", "6"))))
+def test_a_kill_at_any_moment_changes_nothing(seed: int, play: Callable[..., Model], studio: StudioCommand) -> None:
+    before, after = kill_and_resume(play, studio, seed)
+    assert studio.files("salt") == FILES
+    journal = events_of(studio.run("replay", "salt", "--json").stdout)
+    recorded = {event["seq"]: event for event in journal}
+    assert all(recorded[event["seq"]] == event for event in before + after)
+    finished = [event["id"] for event in named(journal, "tool_finished")]
+    started = [event["id"] for event in named(journal, "tool_started")]
+    assert finished == started == [one["id"] for step in BOOK for one in step["calls"]]
+    writes = [event["id"] for event in named(journal, "file_written")]
+    assert len(writes) == len(set(writes))
+
+
+def wait_for(out: Path, name: str, **fields: Any) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for event in events_of(out.read_text().rpartition("\n")[0]):
+            if event["event"] == name and all(event[key] == value for key, value in fields.items()):
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"no {name} {fields} in time:\n{out.read_text()[-2000:]}")
+
+
+def test_an_edit_during_step_5_is_in_request_6_and_a_stale_write_merges(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    model = play(BOOK, pause=0.004)
+    out = studio.home / "out.jsonl"
+    with out.open("w") as file:
+        process = studio.start(*begin(model), stdout=file)
+        wait_for(out, "step_started", step=5)
+        chapter = studio.projects / "salt" / "chapter_01.md"
+        chapter.write_text(ONE.replace("The lamp was lit.", "The lamp was blown out."))
+        wait_for(out, "author_edited", file="chapter_01.md")
+        assert process.wait(60) == 0
+    events = events_of(out.read_text())
+    steps = [event["step"] for event in events if event["event"] in ("step_started", "author_edited") and "step" in event]
+    assert steps == list(range(1, 13))
+    order = [event["event"] if event["event"] != "step_started" else event["step"] for event in events]
+    assert order.index(5) < order.index("author_edited") < order.index(6)
+    requests = [request for request in model.requests if "tools" in request]
+    told = [json.dumps(request["messages"], ensure_ascii=False) for request in requests]
+    assert "blown out" not in told[4]
+    assert "+The lamp was blown out. The door stood open." in requests[5]["messages"][-1]["content"]
+    merged = ONE.replace("The lamp was lit.", "The lamp was blown out.").replace("stood open", "stood wide open")
+    assert studio.files("salt")["chapter_01.md"] == merged
+    assert [event["file"] for event in named(events, "author_edited")] == ["chapter_01.md"]
+    written = [event for event in named(events, "file_written") if event["file"] == "chapter_01.md"]
+    assert [event["merged"] for event in written] == [False, True]
+
+
+def test_both_changed_the_same_sentence_and_the_authors_stays(play: Callable[..., Model], studio: StudioCommand) -> None:
+    model = play(BOOK, pause=0.004)
+    out = studio.home / "out.jsonl"
+    with out.open("w") as file:
+        process = studio.start(*begin(model), stdout=file)
+        wait_for(out, "step_started", step=5)
+        mine = ONE.replace("The door stood open.", "The door was nailed shut.")
+        (studio.projects / "salt" / "chapter_01.md").write_text(mine)
+        assert process.wait(60) == 0
+    assert studio.files("salt")["chapter_01.md"] == mine
+    events = events_of(out.read_text())
+    conflict = named(events, "merge_conflict")
+    assert [("nailed shut" in one["author"], "wide open" in one["agent"]) for one in conflict] == [(True, True)]
+    result = next(event["result"] for event in named(events, "tool_finished") if event["id"] == "c:12")
+    assert "nailed shut" in result
+
+
+def test_an_edit_made_while_the_studio_was_closed_is_found_at_resume(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    model = play(BOOK)
+    first = studio.run(*begin(model, "--max-steps", "5"))
+    assert first.returncode == 3
+    assert named(events_of(first.stdout), "paused")[-1]["by"] == "limit"
+    outline = studio.projects / "salt" / "outline.md"
+    outline.write_text("# Outline\n\n1. The Quay\n")
+    second = studio.run("resume", "salt", "--headless", "--json", *served_by(model))
+    assert second.returncode == 0
+    assert [event["file"] for event in named(events_of(second.stdout), "author_edited")] == ["outline.md"]
+    request = [request for request in model.requests if "tools" in request][5]
+    assert "+1. The Quay" in request["messages"][-1]["content"]
+
+
+def test_commands_on_stdin_pause_resume_and_note(play: Callable[..., Model], studio: StudioCommand) -> None:
+    model = play(BOOK, pause=0.004)
+    out = studio.home / "out.jsonl"
+    with out.open("w") as file:
+        process = studio.start(*begin(model), stdout=file, stdin=subprocess.PIPE)
+        assert process.stdin is not None
+
+        def send(**command: str) -> None:
+            process.stdin.write(json.dumps(command) + "\n")  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
+
+        wait_for(out, "step_started", step=4)
+        send(command="pause")
+        wait_for(out, "paused")
+        send(command="note", text="More gulls.")
+        wait_for(out, "note_given")
+        size = len(named(events_of(out.read_text()), "step_started"))
+        send(command="resume")
+        wait_for(out, "step_started", step=6)
+        send(command="interrupt")
+        wait_for(out, "reply_cut")
+        send(command="resume")
+        assert process.wait(60) == 0
+    events = events_of(out.read_text())
+    at = [event["event"] for event in events].index("paused")
+    between = [event["event"] for event in events[at : events.index(named(events, "resumed")[0])]]
+    assert {"step_started", "tool_started", "reply_delta", "prose_delta"} & set(between) == set()
+    assert size == 4
+    requests = [request for request in model.requests if "tools" in request]
+    assert "More gulls." in requests[4]["messages"][-1]["content"]
+    assert studio.files("salt") == FILES
+
+
+def test_a_malformed_call_is_answered_and_nothing_is_lost(play: Callable[..., Model], studio: StudioCommand) -> None:
+    script = [
+        {"calls": [{"id": "bad", "name": "write_file", "raw": "not json at all"}]},
+        {"calls": [call("none", "paint_picture", what="sea"), call("miss", "write_file", filename="a.md")]},
+        {"calls": [call("out", "write_file", filename="../../etc/x", content="x", mode="create")]},
+        {"calls": [call("ok", "write_file", filename="chapter_01.md", content=ONE, mode="create")]},
+        {"calls": [call("end", "finish", summary="Done.")]},
+    ]
+    done = studio.run(*begin(play(script)))
+    assert done.returncode == 0
+    results = {event["id"]: event for event in named(events_of(done.stdout), "tool_finished")}
+    assert [results[id]["ok"] for id in ("bad", "none", "miss", "out", "ok", "end")] == [False] * 4 + [True] * 2
+    assert "JSON" in results["bad"]["result"]
+    assert "write_file" in results["none"]["result"]
+    assert "content" in results["miss"]["result"]
+    assert studio.files("salt") == {"chapter_01.md": ONE}
+
+
+def test_replies_without_a_call_are_nudged_then_put_to_the_author(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    model = play([{"content": "I would rather talk."}])
+    done = studio.run(*begin(model))
+    assert done.returncode == 3
+    asked = named(events_of(done.stdout), "question_asked")
+    assert "I would rather talk." in asked[-1]["text"]
+    assert len(model.requests) == 4
+    assert "no tool" in model.requests[1]["messages"][-1]["content"]
+
+
+def test_a_question_waits_for_the_author_and_goes_on_with_the_answer(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    script = [
+        {"calls": [call("q", "ask_author", question="Past or present?")]},
+        {"calls": [call("w", "write_file", filename="chapter_01.md", content=ONE, mode="create")]},
+        {"calls": [call("end", "finish", summary="Done.")]},
+    ]
+    model = play(script)
+    assert studio.run(*begin(model)).returncode == 3
+    done = studio.run("resume", "salt", "--headless", "--json", "--note", "Past, please.", *served_by(model))
+    assert done.returncode == 0, done.stderr
+    assert "Past, please." in model.requests[1]["messages"][-1]["content"]
