@@ -332,13 +332,21 @@ class Record(Protocol):
         """Stamp the event, keep the texts as versions by their SHA-256, hand it on; returns the stamped event."""
 
 
+_LINE_ENDS = ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"), (b"\xc2\x85", rb"\u0085"))
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 def encode(event: Event) -> bytes:
-    """One line of JSON (no newline): the journal's body and the headless output are the same bytes."""
-    return _encoder.encode(event)
+    """One line of JSON (no newline): the journal's body and the headless output are the same bytes.
+
+    The characters that some readers take for line ends (U+0085, U+2028, U+2029) are written as escapes.
+    """
+    body = _encoder.encode(event)
+    for character, escape in _LINE_ENDS:
+        if character in body:
+            body = body.replace(character, escape)
+    return body
 
 
 def decode(body: bytes) -> AnyEvent:

@@ -57,14 +57,8 @@ def test_each_request_begins_with_the_bytes_of_the_one_before(play: Callable[...
     tools = {json.dumps(json.loads(request)["tools"]) for request in requests}
     assert len(tools) == 1
     for before, after in zip(requests, requests[1:], strict=False):
-        start = before.index(b'"messages":')
-        messages = json.loads(before)["messages"]
-        # The bytes up to the last message's end: the array's closing bracket is where the next request goes on.
-        end = start + before[start:].index(json.dumps(messages[-1]["content"]).encode()[1:40]) if False else None
-        assert json.loads(after)["messages"][: len(messages)] == messages
         raw = raw_messages(before)
         assert raw_messages(after)[: len(raw)] == raw
-        assert end is None
 
 
 def raw_messages(body: bytes) -> list[bytes]:

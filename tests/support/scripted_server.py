@@ -45,7 +45,11 @@ def serve(script: list[dict], log: Path, pause: float, size: int) -> ThreadingHT
             self.wfile.write(body)
 
         def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            raw = self.rfile.read(length)
+            if len(raw) < length:  # the studio was killed, or cut the call, while it was sending
+                self.close_connection = True
+                return
             with log.open("ab") as file:
                 file.write(raw.replace(b"\n", b" ") + b"\n")
             body = json.loads(raw)
