@@ -164,9 +164,11 @@ def _desk(config: Config, book: str | None, note: str | None = None) -> int:
         themes=themes,
         theme=None if theme is None else str(theme),
         book=book,
-        crash_log=log_folder() / "studio.log",
+        note=note,
     )
     code = app.run()
+    if app.failure:
+        raise StudioError(f"{app.failure} See {log_folder() / 'studio.log'}." if app.return_code else app.failure)
     return int(code or app.return_code or 0)
 
 

@@ -72,5 +72,7 @@ def parse_settings(body: bytes, name: str, kind: type[T]) -> T:
         text = str(error)
         key = text.rpartition("$.")[2].split("[")[0].strip("`").split(".")[0] if "$." in text else ""
         reason = text.partition(" - at")[0]
+        if not key:
+            raise UsageError(f"{name}: {reason[:1].lower()}{reason[1:]}; add it.") from error
         where = f", line {lines[key]}" if key in lines else ""
         raise UsageError(f"{name}{where}: `{key}` can't be this ({reason}).") from error

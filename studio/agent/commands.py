@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from studio.backends.backend import BackendChoice
+from studio.backends.backend import BackendChoice as BackendChoice  # front ends take it from here
 from studio.events import Event, Reader
 
 

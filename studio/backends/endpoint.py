@@ -1,16 +1,21 @@
 """Any OpenAI-compatible endpoint: the way of a token from the socket to its event."""
 
 import asyncio
-import time
+import ipaddress
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
 
 from studio.backends.backend import Message, Prices, Reply, Sampling, ToolSpec
 from studio.backends.dialects import Dialect
+from studio.backends.faults import Faults, Hints, lacks_model
+from studio.backends.receive import Answer, Patience
 from studio.backends.reply import ReplyBuilder
+from studio.backends.served import probe, served_models, window_of
 from studio.backends.tokens import TokenCount
-from studio.backends.wire import BadChunk, EventReader
 from studio.errors import BackendError, ContextOverflow, StreamCut
 from studio.events import BackendPreparing, Emit
 
@@ -18,15 +23,13 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
     from openai._response import AsyncAPIResponse
 
-    from studio.backends.faults import Faults
-
 CONNECT = 10.0  # seconds
-SILENCE = 600.0  # seconds without a byte: prompts are read for minutes, whole calls come after long silences
-YIELD_EVERY = 0.004  # seconds of CPU after which the loop gets its turn, however much is buffered
+FIRST_BYTE = 600.0  # seconds: a long prompt is read for minutes
+IDLE = 300.0  # seconds: Ollama, and Kimi K3 on vLLM, are silent until a whole call is done
 PLAIN = Sampling()
 
-DEFAULT_CONTEXT = 128_000  # tokens, when nobody says
-LARGEST_CONTEXT = 200_000
+LARGEST_CONTEXT = 200_000  # tokens a conversation may take, whatever the window
+_SMALLEST_LEARNED = 2_048  # tokens; a window below it is a misunderstanding, or of no use for a book
 
 
 class Endpoint:
@@ -45,86 +48,109 @@ class Endpoint:
         cache: Path,
         given_base_url: str = "",
         guided: bool = False,
-        silence: float = SILENCE,
+        headers: Mapping[str, str] | None = None,
+        fallback_context: int = LARGEST_CONTEXT,
+        probe_path: str = "",
+        hints: Hints | None = None,
+        first_byte: float = FIRST_BYTE,
+        idle: float = IDLE,
     ) -> None:
         """Nothing is reached before `prepare`.
 
         Args:
             model: "" = the first one the endpoint lists.
-            context: tokens a conversation may take; None = what the endpoint says, or 128,000.
+            context: tokens a conversation may take; None = what the endpoint says, else `fallback_context`.
+            cache: folder for the vocabulary that tokens are counted with.
             given_base_url: the address when it is not the preset's own.
-            silence: seconds without a byte before a reply is given up.
+            headers: sent with every request.
+            probe_path: where, beside /v1, this kind of server tells the window it has allocated.
+            hints: what to say when the key is refused or nothing answers.
+            first_byte: seconds without a byte before the reply begins.
+            idle: seconds without a byte after that.
         """
         self.name = name
         self.model = model
         self.base_url = given_base_url
-        self.context = context or DEFAULT_CONTEXT
+        self.context = context or fallback_context
         self.guided = guided
         self.prices = prices
         self._context_is_known = context is not None
         self._address = base_url
         self._key = key
         self._dialect = dialect
-        self._silence = silence
+        self._headers = dict(headers or {})
+        self._probe_path = probe_path
+        self._first_byte, self._idle = first_byte, idle
         self._tokens = TokenCount(cache)
+        self._faults = Faults(name=name, base_url=base_url, model=model, key=key, hints=hints)
         self._client: AsyncOpenAI | None = None
-        self._made_faults: Faults | None = None
 
     # --- getting ready --------------------------------------------------------------------------------------------
 
     async def prepare(self, emit: Emit) -> None:
-        """Load the client; ask for the model when none was chosen. Raises `BackendError`."""
-        client = await asyncio.to_thread(self._open)
+        """Load the client; ask for model and window when they were not chosen. Raises `BackendError`."""
+        client = await self._opened()
         if self.model and self._context_is_known:
             return
-        if not self.model:
-            emit(BackendPreparing(text=f"Asking {self._address} for its models"))
+        emit(BackendPreparing(text=f"Asking {self._address} for its models"))
         listed = await self._listed(client)
         if not self.model:
             if not listed:
                 raise BackendError(f"{self._address} lists no model; name one with --model.")
-            self.model = str(listed[0].get("id"))
-            self._faults.model = self.model
+            self.model = self._faults.model = str(listed[0]["id"])
         if not self._context_is_known:
-            window = _window_of(next((one for one in listed if one.get("id") == self.model), {}))
-            self.context = min(LARGEST_CONTEXT, window) if window else DEFAULT_CONTEXT
+            window = await self._probed(client) or window_of({"data": listed}, self.model)
+            if window:
+                self.context = min(LARGEST_CONTEXT, window)
 
     async def _listed(self, client: "AsyncOpenAI") -> list[dict[str, Any]]:
-        """What the endpoint serves. An endpoint without a list is no fault when the model is named."""
+        """What the endpoint serves. One without a list is no fault when the model is named."""
         import httpx2
         import openai
 
         try:
-            async with client.models.with_streaming_response.list() as response:
-                body = await response.json()
-        except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
+            return await served_models(client)
+        except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             if self.model:
                 return []
-            if isinstance(error, ValueError):
-                raise BackendError(f"{self._address} does not list its models; name one with --model.") from error
-            raise self._faults.of_exception(error) from error
-        listed = body.get("data") if isinstance(body, dict) else None
-        return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+            if isinstance(error, ValueError) or getattr(error, "status_code", 0) == 404:
+                raise BackendError(
+                    f"{self._address} does not list its models; name one with --model, or check --base-url, which "
+                    "often ends in /v1."
+                ) from None
+            raise self._faults.of_exception(error) from None
 
-    def _open(self) -> "AsyncOpenAI":
+    async def _probed(self, client: "AsyncOpenAI") -> int | None:
+        import httpx2
+        import openai
+
+        if not self._probe_path:
+            return None
+        try:
+            return window_of(await probe(client, self._probe_path), self.model)
+        except (openai.OpenAIError, httpx2.HTTPError, ValueError):
+            return None  # an older server; the fallback stands in
+
+    async def _opened(self) -> "AsyncOpenAI":
         if self._client is None:
-            import httpx2
-            from openai import AsyncOpenAI
-
-            timeout = httpx2.Timeout(self._silence, connect=CONNECT)
-            # A key is sent even where none is needed: the client insists on one.
-            self._client = AsyncOpenAI(
-                api_key=self._key or "none", base_url=self._address, max_retries=0, timeout=timeout
-            )
+            self._client = await asyncio.to_thread(self._open)  # the import alone takes half a second
         return self._client
 
-    @property
-    def _faults(self) -> "Faults":
-        if self._made_faults is None:
-            from studio.backends.faults import Faults
+    def _open(self) -> "AsyncOpenAI":
+        import httpx2
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-            self._made_faults = Faults(name=self.name, base_url=self._address, model=self.model, key=self._key)
-        return self._made_faults
+        # Reading is timed by `Patience`, which can tell the first byte from the next.
+        timeout = httpx2.Timeout(None, connect=CONNECT, write=self._first_byte, pool=CONNECT)
+        return AsyncOpenAI(
+            api_key=self._key or "none",  # sent even where none is needed: the client insists on one
+            base_url=self._address,
+            max_retries=0,
+            timeout=timeout,
+            default_headers=self._headers,
+            # A proxy of the environment can't reach this machine's own servers.
+            http_client=DefaultAsyncHttpxClient(timeout=timeout, trust_env=not _is_loopback(self._address)),
+        )
 
     # --- a reply --------------------------------------------------------------------------------------------------
 
@@ -132,98 +158,96 @@ class Endpoint:
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], emit: Emit, sampling: Sampling = PLAIN
     ) -> Reply:
         """See `Backend.reply`."""
-        import httpx2
-        import openai
-
-        client = self._client if self._client is not None else await asyncio.to_thread(self._open)
+        client = await self._opened()
         counted = self.count(messages, tools)
         builder = ReplyBuilder(emit)
-        try:
-            async with client.chat.completions.with_streaming_response.create(
-                **self._request(messages, tools, sampling, counted)
-            ) as response:
-                await self._receive(response, builder)
-        except (openai.OpenAIError, httpx2.HTTPError) as error:
-            fault = self._faults.of_exception(error)
-            if builder.has_arrived:
-                builder.close()
-                raise StreamCut(self._faults.cut(str(fault).rstrip(".")), retry_after=fault.retry_after) from error
-            raise fault from error
+        verdict = await self._receive(client, self._request(messages, tools, sampling, counted), builder)
+        if isinstance(verdict, str):
+            raise StreamCut(self._faults.cut(verdict.rstrip(".")))
+        if verdict is not None:
+            self._learn_window(verdict, counted, builder)
+            if not builder.has_arrived:
+                raise verdict
+            raise StreamCut(self._faults.cut(str(verdict).rstrip(".")), retry_after=verdict.retry_after)
         reply = builder.finish()
-        if reply.usage is not None:
+        if reply.usage is not None and reply.usage.prompt_tokens:
+            self._check_truncation(counted, reply.usage.prompt_tokens)
             self._tokens.correct(counted, reply.usage.prompt_tokens)
         return reply
 
+    async def _receive(self, client: "AsyncOpenAI", request: bytes, builder: ReplyBuilder) -> str | BackendError | None:
+        """Make the call and feed the builder; see `Answer.verdict` for what comes back."""
+        import httpx2
+        import openai
+
+        answer = Answer(builder, self._faults)
+        patience: Patience | None = None
+        trouble: str | BackendError | None = None
+        try:
+            async with asyncio.timeout(self._first_byte) as limit:
+                patience = Patience(limit, first=self._first_byte, idle=self._idle)
+                response = await self._call(client, request)
+                try:
+                    await answer.receive(response.iter_bytes(), response.headers.get("content-type", ""), patience)
+                finally:
+                    await response.close()
+        except TimeoutError:
+            trouble = self._faults.silent(patience.allowed if patience else self._first_byte)
+        except openai.APIStatusError as error:
+            served = await self._served_names(client) if lacks_model(error.status_code, error.response.text) else ()
+            trouble = self._faults.of_exception(error, served)
+        except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError) as error:
+            trouble = self._faults.of_exception(error)
+        builder.close()
+        if trouble is not None and not (answer.has_ended and answer.fault is None):
+            return trouble
+        return answer.verdict()  # the reply was whole already when the connection broke, or none of it did
+
+    async def _call(self, client: "AsyncOpenAI", request: bytes) -> "AsyncAPIResponse[Any]":
+        """Send the request as it is: building the SDK's typed request takes 130 ms of CPU for a long conversation."""
+        from openai import AsyncStream
+        from openai._constants import RAW_RESPONSE_HEADER
+
+        response: Any = await client.post(
+            "/chat/completions",
+            content=request,
+            cast_to=object,
+            options={"headers": {RAW_RESPONSE_HEADER: "stream", "Content-Type": "application/json"}},
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
+        raw: AsyncAPIResponse[Any] = response
+        return raw
+
     def _request(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling, counted: int
-    ) -> dict[str, Any]:
-        request: dict[str, Any] = {"model": self.model, "messages": self._dialect.messages(messages), "stream": True}
+    ) -> bytes:
+        # Always in this order, and a message's bytes hang on that message alone: providers cache by prefix.
+        request: dict[str, Any] = {"model": self.model, "messages": self._dialect.messages(messages)}
         if tools:
             request["tools"] = self._dialect.tools(tools)
+        request["stream"] = True
         request["stream_options"] = {"include_usage": True}
-        options = self._dialect.options(sampling, self.context - counted)
-        if options:
-            request["extra_body"] = options
-        return request
+        request.update(self._dialect.options(sampling, self.context - counted))
+        return msgspec.json.encode(request)
 
-    async def _receive(self, response: "AsyncAPIResponse[Any]", builder: ReplyBuilder) -> None:
-        """Feed the builder until the stream ends. Raises `StreamCut`, `BackendError`."""
-        kind = response.headers.get("content-type", "")
-        if "event-stream" not in kind and ("json" in kind or "html" in kind):
-            await self._whole(kind, await response.read(), builder)
-            return
-        reader = EventReader()
-        turn = time.monotonic() + YIELD_EVERY
-        first = b""
-        try:
-            async for block in response.iter_bytes():
-                first = first or block[:2000]
-                for chunk in reader.feed(block):
-                    if isinstance(chunk, dict) and chunk.get("error"):
-                        self._broke_off(chunk["error"], builder)
-                    builder.feed(chunk)
-                    if time.monotonic() > turn:
-                        await asyncio.sleep(0)
-                        turn = time.monotonic() + YIELD_EVERY
-                if reader.error is not None:
-                    self._broke_off(reader.error, builder)
-            for chunk in reader.end():
-                builder.feed(chunk)
-        except BadChunk as bad:
-            builder.close()
-            if builder.has_arrived:
-                raise StreamCut(self._faults.cut(self._faults.bad_chunk(bad.text).rstrip("."))) from bad
-            raise BackendError(self._faults.bad_chunk(bad.text), retryable=True) from bad
-        builder.close()
-        if builder.is_complete or (reader.done and builder.has_arrived and not builder.finish().tool_calls):
-            return
-        if builder.has_arrived:
-            raise StreamCut(self._faults.cut("it ended without saying that it was done"))
-        if first and not reader.done and not first.lstrip().startswith((b"data:", b":", b"event:", b"id:", b"retry:")):
-            raise self._faults.not_a_stream(kind, first)
-        raise BackendError(self._faults.cut("nothing came"), retryable=True)
+    async def _served_names(self, client: "AsyncOpenAI") -> list[str]:
+        return [str(entry["id"]) for entry in await self._listed(client)]
 
-    async def _whole(self, kind: str, body: bytes, builder: ReplyBuilder) -> None:
-        """An endpoint that does not stream: its one answer is a reply all the same."""
-        import jiter
+    def _learn_window(self, fault: BackendError, counted: int, builder: ReplyBuilder) -> None:
+        """A window that turns out to be full was smaller than we took it for: compress in time from now on."""
+        if isinstance(fault, ContextOverflow):
+            reply = builder.finish() if builder.has_arrived else Reply()
+            reached = counted + self._tokens.text(reply.reasoning + reply.text)
+            window = fault.window or (reached if builder.has_arrived else self.context)
+            if window >= _SMALLEST_LEARNED:
+                self.context = min(self.context, window)
 
-        try:
-            answer = jiter.from_json(body)
-        except ValueError as error:
-            raise self._faults.not_a_stream(kind, body) from error
-        if isinstance(answer, dict) and answer.get("error"):
-            raise self._faults.of_error_object(answer["error"])
-        if not isinstance(answer, dict) or not answer.get("choices"):
-            raise self._faults.not_a_stream(kind, body)
-        builder.feed(answer)
-        builder.close()
-
-    def _broke_off(self, error: Any, builder: ReplyBuilder) -> None:
-        fault = self._faults.of_error_object(error)
-        if builder.has_arrived and not isinstance(fault, ContextOverflow):
-            builder.close()
-            raise StreamCut(str(fault)) from None
-        raise fault
+    def _check_truncation(self, counted: int, read: int) -> None:
+        if self._dialect.truncates_silently and counted > _SMALLEST_LEARNED and read < 0.6 * counted:
+            cut = StreamCut(self._faults.truncated(read, counted))
+            cut.retryable = False  # the next try would be read no further
+            raise cut
 
     # --- the rest -------------------------------------------------------------------------------------------------
 
@@ -234,16 +258,13 @@ class Endpoint:
     async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
-            await self._client.close()
-            self._client = None
+            client, self._client = self._client, None
+            await client.close()
 
 
-def _window_of(model: Mapping[str, Any]) -> int | None:
-    """The window a `/models` entry tells, under the names that servers use."""
-    meta = model.get("meta")
-    for place in (model, meta if isinstance(meta, dict) else {}):
-        for name in ("context_length", "max_model_len", "n_ctx", "context_window", "max_context_length"):
-            value = place.get(name)
-            if isinstance(value, int) and value > 0:
-                return value
-    return None
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

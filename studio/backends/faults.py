@@ -1,102 +1,185 @@
 """What a server or the network did, in the author's terms: one sentence, what to do, never a key."""
 
 import json
+import math
 import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx2
-import openai
+import msgspec
 
+from studio.backends.overflow import is_overflow, window_in
 from studio.errors import BackendError, ContextOverflow
+from studio.printable import printable
 
-_OVERFLOW = re.compile(
-    r"context[ _-]?length|context[ _-]?window.*exceed|maximum context|exceeds? the available context size|"
-    r"exceed_context_size|exceed(?:ed|s|ing)?\s+(?:the\s+)?max(?:imum)?\s+tokens?|too many tokens.*(?:prompt|input|context)|"
-    r"prompt is too long|input token count.*exceeds?|request.*exceed(?:ed|s|ing)?.*model token limit|"
-    r"input token length too long|cannot truncate prompt with n_keep|context size has been exceeded|"
-    r"input length exceeds the context length|prompt is longer than the context length",
-    re.IGNORECASE,
-)
 _QUOTA = re.compile(r"quota|insufficient|balance|billing|payment|credit", re.IGNORECASE)
-_RETRIED = {408, 409, 425, 429, 500, 502, 503, 504, 529}
+_RATE = re.compile(r"rate.?limit|overloaded|too many requests", re.IGNORECASE)
+_NO_MODEL = re.compile(
+    r"model\b.{0,120}\b(?:not found|not exist|unknown|not available)|no such model|valid model", re.I
+)
+_FILTERED = re.compile(r"content_filter|content_policy|moderation", re.IGNORECASE)
+_RETRIED = {408, 409, 425, 429}
+_LONGEST_WAIT = 1800.0  # seconds; whoever asks for more is better served by an author who knows
+
+
+class Hints(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a preset knows of its own mishaps; each is the end of a sentence."""
+
+    key_variable: str = ""
+    key: str = ""  # when the key is refused
+    unreachable: str = ""  # when nothing answers
 
 
 class Faults:
     """Translates for one endpoint."""
 
-    def __init__(self, *, name: str, base_url: str, model: str, key: str | None) -> None:
+    def __init__(self, *, name: str, base_url: str, model: str, key: str | None, hints: Hints | None = None) -> None:
         self._name = name
         self._base_url = base_url
         self.model = model
         self._key = key
+        self._hints = hints or Hints()
 
-    def of_exception(self, error: Exception) -> BackendError:
-        """For whatever the client raised before or while a reply streamed."""
+    # --- before a reply -------------------------------------------------------------------------------------------
+
+    def of_exception(self, error: Exception, served: Sequence[str] = ()) -> BackendError:
+        """For whatever the client raised. `served`: what the endpoint lists, to name another model."""
+        import httpx2
+        import openai
+
         if isinstance(error, openai.APIStatusError):
-            return self.of_status(error.status_code, error.body, error.response.headers, error.response)
-        if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
+            return self.of_status(error.status_code, error.response.text, error.response.headers, served)
+        causes = list(_causes(error))
+        root = causes[-1]
+        if any(isinstance(cause, httpx2.ConnectTimeout) for cause in causes):
+            return self._unreachable("it did not take the connection in time")
+        if any(isinstance(cause, openai.APITimeoutError | httpx2.TimeoutException) for cause in causes):
             return BackendError(self._say(f"{self._base_url} did not answer in time"), retryable=True)
+        if isinstance(root, ssl.SSLError):
+            return BackendError(
+                self._say(
+                    f"{self._base_url} can't be reached over TLS ({self._quote(str(root), 120)}); check whether its "
+                    "address begins with http or https, and its certificate"
+                )
+            )
+        if isinstance(root, socket.gaierror):
+            return self._unreachable("its name is unknown, or there is no network")
+        if isinstance(root, ConnectionRefusedError):
+            return self._unreachable("nothing listens there")
         if isinstance(error, openai.APIConnectionError | httpx2.HTTPError):
-            cause = _root_cause(error)
-            return BackendError(
-                self._say(
-                    f"{self._base_url} can't be reached ({cause}); see that the server runs and that the address is right"
-                ),
-                retryable=True,
-            )
-        return BackendError(self._say(f"the call to {self._base_url} failed ({type(error).__name__}: {error})"))
+            return self._unreachable(self._quote(str(root), 120) or type(root).__name__)
+        said = f"{type(error).__name__}: {self._quote(str(error))}"
+        return BackendError(self._say(f"the call to {self._base_url} failed ({said})"))
 
-    def of_status(self, status: int, body: Any, headers: Any, response: Any = None) -> BackendError:
-        """For an HTTP status that is no success."""
-        said, kind = self._said(body, response)
-        quoted = f": {said}" if said else ""
-        if status in (400, 413, 422) and (_OVERFLOW.search(said) or _OVERFLOW.search(kind)):
-            return ContextOverflow(self._say(f"the conversation is too long for {self.model}{quoted}"))
+    def _unreachable(self, cause: str) -> BackendError:
+        remedy = self._hints.unreachable or "see that the server runs and that the address is right"
+        return BackendError(self._say(f"{self._base_url} can't be reached ({cause}); {remedy}"), retryable=True)
+
+    def silent(self, seconds: float) -> BackendError:
+        """For a server that has sent nothing for too long."""
+        return BackendError(self._say(f"{self._base_url} sent nothing for {seconds:.0f} s"), retryable=True)
+
+    def of_status(self, status: int, body: Any, headers: Any = None, served: Sequence[str] = ()) -> BackendError:
+        """For an HTTP status that is no success; `body` as text or parsed."""
+        said, kind, body = self._said(body)
+        quoted = f"{status}: {said}" if said else str(status)
+        both = f"{kind} {said}"
+        if status == 413 or (status in (400, 422, 500) and is_overflow(both)):
+            return self._overflow(quoted, window_in(said, body))
+        if lacks_model(status, said):
+            return self._not_found(quoted, served)
+        if status == 402 or (status in (403, 429) and _is_about_money(kind, said)):
+            return BackendError(
+                self._say(f"the account at {self._name} has nothing left ({quoted}); top it up, then resume")
+            )
         if status in (401, 403):
-            return BackendError(
-                self._say(
-                    f"{self._name} did not accept the key ({status}{quoted}); check it, or choose another --backend"
-                )
-            )
-        if status == 402 or (status == 429 and ("quota" in kind or _QUOTA.search(said))):
-            return BackendError(
-                self._say(f"the account at {self._name} has nothing left ({status}{quoted}); top it up, then resume")
-            )
-        if status == 404:
-            return BackendError(
-                self._say(
-                    f"{self._base_url} does not know the model {self.model}, or is no OpenAI-compatible address "
-                    f"(404{quoted}); choose another with --model, or check --base-url"
-                )
-            )
+            return self._refused_key(quoted)
         if status in _RETRIED or status >= 500:
-            what = "is overloaded or limits its calls" if status in (429, 503, 529) else "failed"
+            return self._again(status, quoted, _retry_after(headers))
+        if _FILTERED.search(both):
             return BackendError(
-                self._say(f"{self._name} {what} ({status}{quoted})"), retryable=True, retry_after=_retry_after(headers)
+                self._say(
+                    f"{self._name} refused what the conversation holds ({quoted}); change it with a note or an edit"
+                )
             )
         return BackendError(
-            self._say(f"{self._name} refused the call ({status}{quoted}); the run is kept, resume when mended")
+            self._say(f"{self._name} refused the call ({quoted}); choose another --model or --backend, then resume")
         )
 
-    def of_error_object(self, error: Any) -> BackendError:
-        """For an error that came inside the stream."""
-        said, kind = self._said({"error": error}, None)
-        if _OVERFLOW.search(said) or _OVERFLOW.search(kind):
-            return ContextOverflow(self._say(f"the conversation is too long for {self.model}: {said}"))
-        code = error.get("code") if isinstance(error, dict) else None
-        status = int(code) if isinstance(code, int | str) and str(code).isdigit() else 0
-        if status in (401, 402, 403, 404):
-            return self.of_status(status, {"error": error}, {})
-        return BackendError(
-            self._say(f"{self._name} broke off with an error ({said or 'no reason given'})"), retryable=True
+    def _overflow(self, said: str, window: int | None) -> ContextOverflow:
+        return ContextOverflow(
+            self._say(
+                f"the conversation is too long for {self.model} at {self._name} ({said}); --context can say how long "
+                "it may be"
+            ),
+            window=window,
         )
 
-    def not_a_stream(self, kind: str, body: bytes) -> BackendError:
-        """For an answer that is neither a stream nor a completion."""
-        what = "a web page" if b"<html" in body[:2000].lower() or "html" in kind else "something that is not JSON"
+    def _not_found(self, quoted: str, served: Sequence[str]) -> BackendError:
+        if served:
+            names = ", ".join(served[:6]) + (", …" if len(served) > 6 else "")
+            sentence = (
+                f"{self._name} does not serve the model {self.model} ({quoted}); choose one with --model: {names}"
+            )
+        else:
+            sentence = (
+                f"{self._base_url} does not know the model {self.model}, or is no OpenAI-compatible address ({quoted});"
+                " choose another with --model, or check --base-url, which often ends in /v1"
+            )
+        return BackendError(self._say(sentence))
+
+    def _refused_key(self, quoted: str) -> BackendError:
+        if not self._key:
+            variable = f" in {self._hints.key_variable}" if self._hints.key_variable else ""
+            return BackendError(self._say(f"{self._base_url} wants a key ({quoted}); set one{variable}"))
+        where = f" in {self._hints.key_variable}" if self._hints.key_variable else ""
+        hint = f" ({self._hints.key})" if self._hints.key else ""
         return BackendError(
             self._say(
-                f"{self._base_url} answered with {what} instead of a reply; give --base-url the address of an "
+                f"{self._name} did not accept the key{where} ({quoted}); check it{hint}, or choose another --backend"
+            )
+        )
+
+    def _again(self, status: int, quoted: str, retry_after: float | None) -> BackendError:
+        what = "is overloaded or limits its calls" if status in (429, 503, 529) else "failed"
+        if retry_after is not None and retry_after > _LONGEST_WAIT:
+            wait = f"asks to wait {retry_after / 3600:.1f} hours"
+            return BackendError(
+                self._say(f"{self._name} {what} and {wait} ({quoted}); resume later, or choose another --backend")
+            )
+        sentence = self._say(f"{self._name} {what} ({quoted}); the call is made again")
+        return BackendError(sentence, retryable=True, retry_after=retry_after)
+
+    # --- while it streams -----------------------------------------------------------------------------------------
+
+    def of_error_object(self, error: Any) -> BackendError:
+        """For an error that came inside a stream, or as a body with status 200."""
+        said, kind, body = self._said({"error": error})
+        if is_overflow(f"{kind} {said}"):
+            return self._overflow(said, window_in(said, body))
+        code = error.get("code") if isinstance(error, dict) else None
+        status = int(code) if isinstance(code, int | str) and str(code).isdecimal() else 0
+        if status in (401, 402, 403, 404, 429):
+            return self.of_status(status, {"error": error})
+        if _is_about_money(kind, said):
+            return self.of_status(402, {"error": error})
+        if _FILTERED.search(f"{kind} {said}"):
+            return self.of_status(400, {"error": error})
+        return BackendError(
+            self._say(f"{self._name} broke off with an error ({said or kind or 'no reason given'})"), retryable=True
+        )
+
+    def not_a_stream(self, body: bytes) -> BackendError:
+        """For an answer that is neither a stream nor a completion."""
+        what = "a web page" if body.lstrip()[:1] == b"<" else "something else than a reply"
+        quoted = self._quote(body[:2000].decode("utf-8", "replace"), 80)
+        return BackendError(
+            self._say(
+                f"{self._base_url} answered with {what} (“{quoted}”); give --base-url the address of an "
                 "OpenAI-compatible endpoint, which often ends in /v1"
             )
         )
@@ -107,73 +190,107 @@ class Faults:
 
     def bad_chunk(self, text: str) -> str:
         """The sentence for a stream that is not made of JSON."""
-        return self._say(f"{self._name} sent something that is not JSON (“{_short(text, 80)}”)")
+        return self._say(f"{self._name} sent something that is not JSON (“{self._quote(text, 80)}”)")
 
-    def _said(self, body: Any, response: Any) -> tuple[str, str]:
-        """(what the server said, its kind of error), whatever shape it came in."""
-        if body is None and response is not None:
+    def nothing_came(self) -> BackendError:
+        """For a stream that was empty."""
+        return BackendError(
+            self._say(
+                f"{self._name} answered with nothing at all; if that goes on, see whether {self.model} is loaded with "
+                "a window as large as --context says"
+            ),
+            retryable=True,
+        )
+
+    def truncated(self, read: int, counted: int) -> str:
+        """The sentence for a server that dropped the beginning of the conversation without a word."""
+        return self._say(
+            f"{self._name} read only {read:,} of about {counted:,} tokens, so the model has not seen it all; "
+            "start the server with a larger window (OLLAMA_CONTEXT_LENGTH), or say --context"
+        )
+
+    # --- words ----------------------------------------------------------------------------------------------------
+
+    def _said(self, body: Any) -> tuple[str, str, Any]:
+        """(what the server said, its kind of error, the body parsed), whatever shape it came in."""
+        if isinstance(body, str):
             try:
-                body = response.json()
-            except ValueError:
-                return _short(response.text), ""
-        if isinstance(body, dict):
-            inner = body.get("error", body)
-            if isinstance(inner, dict):
-                message = inner.get("message") or inner.get("detail") or inner.get("error") or ""
-                raw = (inner.get("metadata") or {}).get("raw") if isinstance(inner.get("metadata"), dict) else None
-                whole = f"{message}: {raw}" if raw else message
-                return _short(_plain(whole)), str(inner.get("type") or inner.get("code") or "")
-            return _short(_plain(inner)), str(body.get("type") or "")
-        return _short(_plain(body)) if body else "", ""
+                body = json.loads(body)
+            except (ValueError, RecursionError):
+                title = re.search(r"<title>(.*?)</title>", body, re.IGNORECASE | re.DOTALL)
+                return self._quote(title[1] if title else body), "", body
+        if isinstance(body, list) and body:  # Google's
+            body = body[0]
+        if not isinstance(body, dict):
+            return self._quote(_plain(body)), "", body
+        inner = body.get("error") or body
+        if not isinstance(inner, dict):
+            return self._quote(_plain(inner)), str(body.get("type") or ""), body
+        message = _plain(inner.get("message") or inner.get("detail") or inner.get("error"))
+        metadata = inner.get("metadata")
+        raw = metadata.get("raw") if isinstance(metadata, dict) else None  # OpenRouter hides the cause there
+        whole = f"{message}: {_plain(raw)}" if raw else message
+        kind = " ".join(str(inner[key]) for key in ("type", "code") if inner.get(key))
+        return self._quote(whole or (_plain(inner) if inner is body else "")), kind, body
+
+    def _quote(self, text: str, most: int = 300) -> str:
+        """A server's words, on one line, visible, not too many; the key goes before they are cut."""
+        text = " ".join(printable(self._redacted(text)).split())
+        return (text if len(text) <= most else text[:most] + "…").rstrip(".")
+
+    def _redacted(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
 
     def _say(self, sentence: str) -> str:
-        if self._key:
-            sentence = sentence.replace(self._key, "[key]")
-        return sentence[:1].upper() + sentence[1:].rstrip(".") + "."
+        sentence = self._redacted(sentence)
+        first = sentence[:1] if sentence.startswith(self._base_url) else sentence[:1].upper()
+        return first + sentence[1:].rstrip(".") + "."
+
+
+def lacks_model(status: int, said: str) -> bool:
+    """Whether a status and a server's words mean that there is no such model, or nothing at all at that address."""
+    return status == 404 or (status in (400, 422) and bool(_NO_MODEL.search(said)))
+
+
+def _is_about_money(kind: str, said: str) -> bool:
+    """An empty account, which no waiting fills; a server's own word for it counts more than its sentence."""
+    if "quota" in kind or "insufficient" in kind:
+        return True
+    return not _RATE.search(kind) and bool(_QUOTA.search(said)) and not _RATE.search(said)
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return json.dumps(value, ensure_ascii=False) if value is not None else ""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _short(text: str, most: int = 300) -> str:
-    text = " ".join(text.split())
-    text = "".join(c if c.isprintable() else "�" for c in text)
-    return text if len(text) <= most else text[:most] + "…"
-
-
-def _root_cause(error: BaseException) -> str:
-    """The innermost reason, in few words."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    text = _short(str(error), 120)
-    return text or type(error).__name__
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it, outermost first."""
+    inner: BaseException | None = error
+    while inner is not None:
+        yield inner
+        inner = inner.__cause__ or inner.__context__
 
 
 def _retry_after(headers: Any) -> float | None:
-    """Seconds the server asks to wait: `retry-after-ms`, or `retry-after` as a number or a date."""
+    """Seconds the server asks to wait: `retry-after-ms`, or `retry-after` as a number or a date (RFC 9110, 10.2.3)."""
     if not headers:
         return None
-    try:
-        if ms := headers.get("retry-after-ms"):
-            return max(0.0, float(ms) / 1000)
-        value = headers.get("retry-after")
-        if not value:
-            return None
-        return max(0.0, float(value))
-    except ValueError:
-        return _seconds_until(str(headers.get("retry-after")))
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = headers.get(name)
+        if value is None:
+            continue
+        try:
+            seconds = float(value) * scale
+        except ValueError:
+            return _seconds_until(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+    return None
 
 
 def _seconds_until(date: str) -> float | None:
-    import time
-    from email.utils import parsedate_to_datetime
-
     try:
         return max(0.0, parsedate_to_datetime(date).timestamp() - time.time())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

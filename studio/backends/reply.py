@@ -1,233 +1,237 @@
 """The pieces of a reply, merged while they arrive. Pure: chunks in, events out, a reply at the end."""
 
 import json
+import re
+from collections.abc import Callable
 from typing import Any
 
 from studio.backends.backend import Reply
-from studio.backends.partial_json import ProseDecoder
-from studio.backends.text_filter import TextFilter, leaked_calls
-from studio.events import Emit, ProseDelta, ReasoningDelta, ReplyDelta, ToolArriving, ToolCall, Usage
+from studio.backends.calls import CallList
+from studio.backends.details import Details
+from studio.backends.text_filter import Piece, TextFilter
+from studio.events import Emit, ReasoningDelta, ReplyDelta, Usage
 
-
-class _Call:
-    """One tool call that is arriving."""
-
-    def __init__(self) -> None:
-        self.id = ""
-        self.name = ""
-        self.arguments: list[str] = []
-        self.prose: ProseDecoder | None = None
+_HALF = re.compile("[\ud800-\udfff]")
+# Ways of saying that the reply did not come to its end.
+_BROKEN = {"error", "abort", "aborted", "network_error", "insufficient_system_resource"}
+_SYNONYMS = {
+    "max_tokens": "length",
+    "model_length": "length",
+    "end_turn": "stop",
+    "eos": "stop",
+    "tool_use": "tool_calls",
+}
 
 
 class ReplyBuilder:
     """Feed it every chunk of one reply in order.
 
-    Servers differ: reasoning under three names, calls without index or id, usage in three places (see `dialects`).
+    Servers differ: reasoning under three names, calls without index or id, usage in three places, template tags in the
+    text. The reply holds what was emitted, with one exception: of a thought that only its end shows to be one, the
+    beginning was emitted as reply text.
     """
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
-        self._filter = TextFilter()
+        self._content_filter = TextFilter()
+        self._reasoning_filter = TextFilter("reasoning")
+        self._halves: dict[str, str] = {}  # first half of a surrogate pair whose second comes in the next chunk
         self._text: list[str] = []
         self._reasoning: list[str] = []
-        self._leaked: list[str] = []
-        self._details: list[dict[str, Any]] = []
-        self._calls: list[_Call] = []
-        self._by_index: dict[int, _Call] = {}
+        self._reasoning_field = ""
+        self._details = Details()
+        self._calls = CallList(emit)
         self.finish_reason = ""
         self.usage: Usage | None = None
-        self.has_arrived = False  # anything at all was emitted
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether anything at all was received that a reply is made of."""
+        return bool(self._reasoning or self._text or self._calls.has_arrived)
 
     # --- pieces ---------------------------------------------------------------------------------------------------
 
     def feed(self, chunk: Any) -> None:
-        """Merge one chunk."""
+        """Merge one chunk. What has not the shape of one is passed over."""
         if not isinstance(chunk, dict):
             return
         if usage := chunk.get("usage"):
             self._take_usage(usage)
         choices = chunk.get("choices")
-        if not choices:
+        if not choices or not isinstance(choices, list):
             return
         choice = choices[0]
         if not isinstance(choice, dict) or choice.get("index"):
             return
         delta = choice.get("delta") or choice.get("message")
-        if delta:
+        if delta and isinstance(delta, dict):
             self._take_delta(delta)
-        if reason := choice.get("finish_reason"):
-            self.finish_reason = reason
+        if (reason := choice.get("finish_reason")) and isinstance(reason, str):
+            self.finish_reason = _SYNONYMS.get(reason, reason)
         if usage := choice.get("usage"):  # Moonshot's place
             self._take_usage(usage)
 
     def _take_delta(self, delta: dict[str, Any]) -> None:
-        details = delta.get("reasoning_details")
-        # OpenRouter and Avian send the same thought under two names: one of them counts.
-        reasoning = delta.get("reasoning_content") or delta.get("reasoning") or _text_of(details)
-        if reasoning and isinstance(reasoning, str):
-            self._reason(reasoning)
-        if isinstance(details, list):
-            self._take_details(details)
-        content = delta.get("content")
-        if content:
-            self._say(content if isinstance(content, str) else _text_of(content))
-        calls = delta.get("tool_calls")
-        if calls:
+        # Order matters where one delta holds both, which is a reasoning's end and a text's beginning.
+        if reasoning := self._reasoning_of(delta):
+            self._pass(self._reasoning_filter, self._mended("reasoning", reasoning))
+        if details := delta.get("reasoning_details"):
+            self._details.take(details)
+        if content := delta.get("content"):
+            if isinstance(content, str):
+                self._pass(self._content_filter, self._mended("content", content))
+            elif isinstance(content, list):
+                self._take_parts(content)
+        if (refusal := delta.get("refusal")) and isinstance(refusal, str):
+            self._pass(self._content_filter, self._mended("content", refusal))
+        if (calls := delta.get("tool_calls")) and isinstance(calls, list):
             for piece in calls:
-                if isinstance(piece, dict):
-                    self._take_call(piece)
+                self._take_call(piece)
 
-    def _reason(self, text: str) -> None:
-        self.has_arrived = True
-        self._reasoning.append(text)
-        self._emit(ReasoningDelta(text=text))
+    def _reasoning_of(self, delta: dict[str, Any]) -> str:
+        """The delta's reasoning, once: OpenRouter, Avian and others send the same thought under two or three names.
 
-    def _say(self, text: str) -> None:
-        for kind, piece in self._filter.feed(text):
-            self._sort(kind, piece)
+        The name that came first counts to the end of the reply.
+        """
+        if self._reasoning_field:
+            return _READERS[self._reasoning_field](delta)
+        if not (delta.get("reasoning_content") or delta.get("reasoning") or delta.get("reasoning_details")):
+            return ""
+        for field, read in _READERS.items():
+            if text := read(delta):
+                self._reasoning_field = field
+                return text
+        return ""
 
-    def _sort(self, kind: str, piece: str) -> None:
-        if kind == "reasoning":
-            self._reason(piece)
-        elif kind == "leak":
-            self._leaked.append(piece)
-        else:
-            self.has_arrived = True
-            self._text.append(piece)
-            self._emit(ReplyDelta(text=piece))
+    def _take_parts(self, parts: list[Any]) -> None:
+        """Content as a list of parts; Mistral's thought is one of them."""
+        for part in parts:
+            if isinstance(part, dict) and part.get("type") == "thinking":
+                thinking = part.get("thinking")
+                thought = thinking if isinstance(thinking, str) else _text_of(thinking)
+                self._pass(self._reasoning_filter, self._mended("reasoning", thought))
+            else:
+                self._pass(self._content_filter, self._mended("content", _text_of([part])))
 
-    def _take_call(self, piece: dict[str, Any]) -> None:
-        function = piece.get("function") or {}
-        name, id_ = function.get("name") or "", piece.get("id") or ""
+    def _take_call(self, piece: Any) -> None:
+        if not isinstance(piece, dict):
+            return
+        function = piece.get("function")
+        function = function if isinstance(function, dict) else {}
         arguments = function.get("arguments")
-        if arguments is not None and not isinstance(arguments, str):
-            arguments = json.dumps(arguments, ensure_ascii=False)
-        call = self._find_call(piece.get("index"), id_, name)
-        self.has_arrived = True
-        if id_ and not call.id:
-            call.id = id_
-        if name and not call.name:
-            call.name = name
-            self._emit(ToolArriving(index=self._calls.index(call), name=name))
-            if name == "write_file":
-                call.prose = ProseDecoder()
-                self._decode(call, "".join(call.arguments))
-        if arguments:
-            call.arguments.append(arguments)
-            if call.prose is not None:
-                self._decode(call, arguments)
+        if not isinstance(arguments, str):
+            arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+        index = piece.get("index")
+        arguments = self._mended(f"call {index}", arguments)
+        self._calls.take(index, _str(piece.get("id")), _str(function.get("name")), arguments)
 
-    def _find_call(self, index: Any, id_: str, name: str) -> _Call:
-        known: _Call | None
-        if isinstance(index, int):
-            known = self._by_index.get(index)
-            if known is None or (id_ and known.id and id_ != known.id and name):
-                known = self._by_index[index] = self._new_call()
-            return known
-        known = next((call for call in self._calls if id_ and call.id == id_), None)
-        if known is not None:
-            return known
-        if name or not self._calls:
-            return self._new_call()
-        return self._calls[-1]
+    def _mended(self, place: str, text: str) -> str:
+        """`text` without lone surrogates; a pair that a server cut between two chunks is put together again."""
+        half = self._halves.pop(place, "") if self._halves else ""
+        if text.isascii() and not half:
+            return text
+        if not _HALF.search(half + text):
+            return half + text
+        # UTF-16 joins neighbouring halves.
+        text = (half + text).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            self._halves[place] = text[-1]
+            text = text[:-1]
+        return _HALF.sub("\ufffd", text)
 
-    def _new_call(self) -> _Call:
-        call = _Call()
-        self._calls.append(call)
-        return call
+    def _pass(self, through: TextFilter, text: str) -> None:
+        for piece in through.feed(text):
+            self._sort(piece)
 
-    def _decode(self, call: _Call, arguments: str) -> None:
-        assert call.prose is not None
-        for file, text in call.prose.feed(arguments):
-            self._emit(ProseDelta(file=file, text=text))
-
-    def _take_details(self, details: list[Any]) -> None:
-        """Pieces of one detail share an index; its signature may come alone in a later one."""
-        for piece in details:
-            if not isinstance(piece, dict):
-                continue
-            known = next(
-                (
-                    detail
-                    for detail in self._details
-                    if detail.get("index") == piece.get("index") and detail.get("type") == piece.get("type")
-                ),
-                None,
-            )
-            if known is None or piece.get("index") is None:
-                self._details.append(dict(piece))
-                continue
-            for key, value in piece.items():
-                if key in ("text", "summary", "data") and isinstance(value, str):
-                    known[key] = (known.get(key) or "") + value
-                elif value is not None:
-                    known[key] = value
+    def _sort(self, piece: Piece) -> None:
+        kind, text = piece
+        match kind:
+            case "reasoning":
+                self._reasoning.append(text)
+                self._emit(ReasoningDelta(text=text))
+            case "reply":
+                self._text.append(text)
+                self._emit(ReplyDelta(text=text))
+            case "thought_before":
+                # It was shown as a reply and can't be taken back there, but it shall not become a chapter.
+                self._reasoning += self._text
+                self._text.clear()
+            case "call":
+                self._calls.begin_leaked(text)
+            case "arguments":
+                self._calls.go_on_leaked(text)
 
     def _take_usage(self, usage: Any) -> None:
-        if not isinstance(usage, dict) or usage.get("prompt_tokens") is None:
+        if not isinstance(usage, dict):
             return
-        nested = usage.get("prompt_tokens_details") or {}
-        self.usage = Usage(
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
-            cached_tokens=int(usage.get("cached_tokens") or nested.get("cached_tokens") or 0),
+        nested = usage.get("prompt_tokens_details")
+        nested = nested if isinstance(nested, dict) else {}
+        found = Usage(
+            prompt_tokens=_tokens(usage.get("prompt_tokens")),
+            completion_tokens=_tokens(usage.get("completion_tokens")),
+            cached_tokens=_tokens(usage.get("cached_tokens") or nested.get("cached_tokens"))
+            or _tokens(usage.get("prompt_cache_hit_tokens")),  # DeepSeek's name
         )
+        if found.prompt_tokens or found.completion_tokens:
+            self.usage = found
 
     # --- the whole ------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """No more chunks: let go of what was held back, and recover calls that leaked into the text."""
-        for kind, piece in self._filter.end():
-            self._sort(kind, piece)
-        for id_, name, arguments in leaked_calls("".join(self._leaked)):
-            self._take_call({"id": id_, "function": {"name": name, "arguments": arguments}})
-        self._leaked.clear()
+        """No more chunks: let go of what was held back."""
+        for through in (self._reasoning_filter, self._content_filter):
+            for piece in through.end():
+                self._sort(piece)
 
     @property
     def is_complete(self) -> bool:
         """Whether the reply ended as it should: the server said so, or a whole call is there."""
+        if self.finish_reason in _BROKEN:
+            return False
         return bool(self.finish_reason) or self.has_whole_calls
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether a call has begun to arrive."""
+        return self._calls.has_arrived
 
     @property
     def has_whole_calls(self) -> bool:
         """Whether there are calls and the arguments of each are whole."""
-        return bool(self._calls) and all(call.name and _is_object("".join(call.arguments)) for call in self._calls)
+        return self._calls.are_whole
 
     def finish(self) -> Reply:
         """The reply. Ids are made where the server sent none, and told apart where it repeated one."""
-        calls: list[ToolCall] = []
-        taken: set[str] = set()
-        for call in self._calls:
-            if not call.name:
-                continue
-            id_ = call.id or f"call_{len(calls)}"
-            while id_ in taken:
-                id_ += "_"
-            taken.add(id_)
-            calls.append(ToolCall(id=id_, name=call.name, arguments="".join(call.arguments).strip()))
+        calls = self._calls.finish()
         return Reply(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
-            tool_calls=tuple(calls),
+            tool_calls=calls,
             finish_reason=self.finish_reason or ("tool_calls" if calls else "stop"),
             usage=self.usage,
-            reasoning_details=self._details or None,
+            reasoning_details=self._details.merged(),
         )
+
+
+def _str(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _tokens(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) and 0 <= value < 1e12 else 0
 
 
 def _text_of(parts: Any) -> str:
     """The text of a list of content parts or reasoning details."""
     if not isinstance(parts, list):
         return ""
-    return "".join(
-        part.get("text") or part.get("summary") or ""
-        for part in parts
-        if isinstance(part, dict) and isinstance(part.get("text") or part.get("summary") or "", str)
-    )
+    found = (part.get("text") or part.get("summary") for part in parts if isinstance(part, dict))
+    return "".join(text for text in found if isinstance(text, str))
 
 
-def _is_object(arguments: str) -> bool:
-    try:
-        return isinstance(json.loads(arguments, strict=False), dict)
-    except ValueError:
-        return False
+# First the fields whose text is whole; the details say the same again, in pieces made for being sent back.
+_READERS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "reasoning_content": lambda delta: _str(delta.get("reasoning_content")),
+    "reasoning": lambda delta: _str(delta.get("reasoning")),
+    "reasoning_details": lambda delta: _text_of(delta.get("reasoning_details")),
+}

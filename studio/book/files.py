@@ -1,29 +1,28 @@
-"""A book's files on disk: safe names, whole reads, and the exchange that loses no editor's save."""
+"""A book's files on disk: safe names, whole reads, and writes that displace but never destroy."""
 
-import ctypes
-import errno
+import contextlib
 import os
 import re
 import stat
-import sys
 import unicodedata
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
-from studio.book.layout import STUDIO, make_studio_folder, reading_order
+from studio.book.exchange import exchange, place_new
+from studio.book.layout import STUDIO, make_studio_folder, reading_order, sync_folder
 from studio.errors import BookError, BookUnsaved, PathRefused
 
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
-_SWAP = re.compile(
-    r"^(?:4913|.*~|#.*#|.*\.(?:tmp|bak|swp|swo|swx|orig|part)(?:\.md)?|.*___jb_(?:tmp|old)___.*)$", re.IGNORECASE
+_RESERVED = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])\s*(?:\..*)?", re.IGNORECASE)
+_LEAVING = re.compile(
+    r"\.|~\$|4913$|#.*#$|.*~$|.*\.(?:tmp|bak|swp|swo|swx|orig|part)$|.*___jb_(?:tmp|old)___", re.IGNORECASE
 )
 _CLOSED = {"exports"}  # folders of the book that are not the agent's
 _LONGEST = 200  # bytes of one part of a name
+_DEEPEST = 4  # parts of a name
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2  # renameat2(2)
-_RENAME_SWAP = 2  # renamex_np(2)
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not make us wait
+_TRIES = 20  # times a name may come and go while we write it
 
 
 class Folder:
@@ -40,31 +39,33 @@ class Folder:
         Raises:
             PathRefused: the name would leave the folder, or no system can hold it; nothing is repaired.
         """
-        parts = raw.strip().split("/")
-        if parts[0] == "." and len(parts) > 1:
-            parts = parts[1:]
+        parts = raw.removeprefix("./").split("/")
         for part in parts:
             self._check_part(raw, part)
         if not parts[-1].lower().endswith(".md"):
             parts[-1] += ".md"
-        if len(parts) > 4 or any(len(part.encode()) > _LONGEST for part in parts):
+        if len(parts) > _DEEPEST or any(len(part.encode()) > _LONGEST for part in parts):
             raise PathRefused(f"The file name {_shown(raw)} is too long; use a short one such as chapter_01.md.")
-        if parts[0].casefold() in _CLOSED:
+        if _folded(parts[0]) in _CLOSED:
             raise PathRefused(f"{_shown(raw)} lies in a folder the studio keeps for itself; use another name.")
         return "/".join(self._existing_spelling(parts))
 
     def _check_part(self, raw: str, part: str) -> None:
         wrong = ""
-        if not part or part in (".", ".."):
-            wrong = "leads out of the book's folder" if raw.strip() else "is empty"
+        if not raw.strip():
+            wrong = "is empty"
+        elif part in ("", ".", ".."):
+            wrong = "leads out of the book's folder"
         elif part.startswith("."):
             wrong = "begins with a dot"
-        elif part[-1] in ". ":
-            wrong = "ends with a dot or a blank"
+        elif part[-1] in ". " or part[0] == " ":
+            wrong = "begins or ends with a blank or ends with a dot"
         elif any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") or c in '\\:*?"<>|' for c in part):
             wrong = "has a character that file names can't have everywhere"
         elif _RESERVED.fullmatch(part):
             wrong = "is reserved on some systems"
+        elif is_leaving(part) or is_leaving(f"{part}.md"):
+            wrong = "looks like an editor's temporary file"
         if wrong:
             raise PathRefused(
                 f"The file name {_shown(raw)} {wrong}; use a plain one such as chapter_01.md or bible/people.md."
@@ -74,11 +75,11 @@ class Folder:
         folder, spelled = self.root, []
         for number, part in enumerate(parts):
             try:
-                there = [entry.name for entry in os.scandir(folder)]
-            except OSError:
+                there = [entry.name for entry in folder.iterdir()]
+            except OSError:  # nothing there yet
                 there = []
             if part not in there:
-                part = next((name for name in there if _folded(name) == _folded(part)), part)
+                part = next((name for name in sorted(there) if _folded(name) == _folded(part)), part)
             spelled.append(part)
             folder = folder / part
             self._refuse_links(folder, last=number == len(parts) - 1)
@@ -87,8 +88,10 @@ class Folder:
     def _refuse_links(self, path: Path, *, last: bool) -> None:
         try:
             found = path.lstat()
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return
+        except OSError as error:
+            raise PathRefused(f"{path.name} can't be used ({error.strerror}); use another name.") from error
         if stat.S_ISLNK(found.st_mode):
             raise PathRefused(f"{path.name} is a link out of the book; the studio writes plain files only.")
         if last and not stat.S_ISREG(found.st_mode):
@@ -99,46 +102,28 @@ class Folder:
             raise PathRefused(f"{path.name} is a file, not a folder; use another name.")
 
     def names(self) -> list[str]:
-        """Every Markdown file of the book in reading order; no links, no dotfiles, no editors' leavings."""
-        found: list[str] = []
+        """Every Markdown file of the book in reading order; no links, no dotfiles, no editors' leavings.
 
-        def walk(folder: Path, prefix: str, depth: int) -> None:
-            try:
-                entries = list(os.scandir(folder))
-            except OSError:
-                return
-            for entry in entries:
-                if entry.name.startswith(".") or entry.is_symlink():
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    if depth < 3 and not (depth == 0 and entry.name in _CLOSED):
-                        walk(Path(entry.path), f"{prefix}{entry.name}/", depth + 1)
-                elif entry.name.lower().endswith(".md") and not is_leaving(entry.name):
-                    found.append(prefix + entry.name)
-
-        walk(self.root, "", 0)
-        return reading_order(found)
+        Raises:
+            BookError: the book's folder itself can't be read: a book that was moved is not one that was emptied.
+        """
+        try:
+            top = list(os.scandir(self.root))
+        except OSError as error:
+            raise BookError(f"The book's folder {self.root} can't be read ({error.strerror}); put it back.") from error
+        return reading_order(_markdown(top, "", 1))
 
     # --- reading --------------------------------------------------------------------------------------------------
 
     def read_bytes(self, name: str) -> bytes | None:
         """The file's bytes, or None when there is no such file. Raises `BookError` when it can't be read."""
         try:
-            parent = self._parent(name, make=False)
+            with self._parent(name) as parent:
+                return _read_plain(name.rpartition("/")[2], parent)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise BookError(f"{name} can't be read ({error.strerror}).") from error
-        try:
-            handle = os.open(name.rpartition("/")[2], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise BookError(f"{name} can't be read ({error.strerror}).") from error
-        finally:
-            os.close(parent)
-        with os.fdopen(handle, "rb") as file:
-            return file.read()
+            raise BookError(f"{name} can't be read ({error.strerror}); the studio leaves it alone.") from error
 
     def read(self, name: str) -> str | None:
         """The file's text as it stands, newlines untouched; None when there is no such file.
@@ -163,24 +148,22 @@ class Folder:
         except OSError:
             return None
 
-    def _parent(self, name: str, *, make: bool) -> int:
+    @contextlib.contextmanager
+    def _parent(self, name: str, *, make: bool = False) -> Iterator[int]:
         """A handle of the folder a name lies in, walked without following links. Raises `OSError`."""
         handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for part in name.split("/")[:-1]:
                 if make:
-                    try:
+                    with contextlib.suppress(FileExistsError):
                         os.mkdir(part, dir_fd=handle)
                         os.fsync(handle)
-                    except FileExistsError:
-                        pass
                 inner = os.open(part, _DIRECTORY, dir_fd=handle)
                 os.close(handle)
                 handle = inner
-        except BaseException:
+            yield handle
+        finally:
             os.close(handle)
-            raise
-        return handle
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -192,20 +175,39 @@ class Folder:
         """Where a temporary file lies: inside the record's folder, on the book's own file system."""
         return self.root / STUDIO / "tmp" / temp
 
+    def temps(self) -> list[str]:
+        """The temporary files that lie there."""
+        try:
+            return sorted(
+                entry.name for entry in os.scandir(self.temp_path("")) if entry.is_file(follow_symlinks=False)
+            )
+        except FileNotFoundError:
+            return []
+
     def stage(self, temp: str, text: str) -> None:
-        """Put `text` into a temporary file, flushed to the disk. Raises `BookUnsaved`."""
+        """Put `text` into a temporary file, flushed to the disk: once it has its name, it is whole.
+
+        Raises:
+            BookUnsaved: the disk refused.
+        """
         path = self.temp_path(temp)
+        part = path.with_suffix(".part")
         try:
             make_studio_folder(self.root)
             path.parent.mkdir(exist_ok=True)
-            with path.open("wb") as file:
+            with part.open("wb") as file:
                 file.write(text.encode("utf-8"))
                 file.flush()
                 os.fsync(file.fileno())
+            part.replace(path)
             sync_folder(path.parent)
         except OSError as error:
-            path.unlink(missing_ok=True)
-            raise BookUnsaved(f"The book can't be written ({error.strerror}); free some room, then resume.") from error
+            with contextlib.suppress(OSError):  # the first error is the one to tell
+                part.unlink(missing_ok=True)
+            raise BookUnsaved(
+                f"{self.root.name} can't be written ({error.strerror}); free some room or mend its permissions, "
+                "then resume."
+            ) from error
 
     def put(self, temp: str, name: str) -> bool:
         """Put a staged file in the place of `name`; True if one was displaced, which `temp` holds then.
@@ -213,35 +215,59 @@ class Folder:
         A file that appears in a place thought empty is never overwritten: it is displaced like any other.
 
         Raises:
+            PathRefused: a link or a folder stands there.
             BookUnsaved: the disk refused.
         """
         path = self.temp_path(temp)
-        last = name.rpartition("/")[2]
         try:
-            parent = self._parent(name, make=True)
-        except OSError as error:
-            raise BookUnsaved(f"{name} can't be written ({error.strerror}).") from error
-        try:
-            try:
-                # A link, not a rename: the temporary name stays as the proof that the write was done.
-                os.link(path, last, dst_dir_fd=parent, follow_symlinks=False)
-                displaced = False
-            except FileExistsError:
-                path.chmod(stat.S_IMODE(os.stat(last, dir_fd=parent, follow_symlinks=False).st_mode))
-                _exchange(path, last, parent)
-                displaced = True
-            os.fsync(parent)
+            with self._parent(name, make=True) as parent:
+                displaced = self._put(path, name.rpartition("/")[2], parent)
+                os.fsync(parent)
             sync_folder(path.parent)
         except OSError as error:
-            raise BookUnsaved(f"{name} can't be written ({error.strerror}); free some room, then resume.") from error
-        finally:
-            os.close(parent)
+            raise BookUnsaved(
+                f"{name} can't be written ({error.strerror}); free some room or mend its permissions, then resume."
+            ) from error
         return displaced
 
+    def _put(self, path: Path, last: str, parent: int) -> bool:
+        for _ in range(_TRIES):
+            try:
+                place_new(path, last, parent)
+                return False
+            except FileExistsError:
+                pass
+            try:
+                there = os.stat(last, dir_fd=parent, follow_symlinks=False)
+                if not stat.S_ISREG(there.st_mode):
+                    raise PathRefused(f"{last} is no plain file; the studio writes plain files only.")
+                path.chmod(stat.S_IMODE(there.st_mode))
+                exchange(path, last, parent)
+            except FileNotFoundError:
+                continue  # an editor took it away to put a new one there
+            if not stat.S_ISREG(path.lstat().st_mode):
+                exchange(path, last, parent)
+                raise PathRefused(f"{last} is no plain file; the studio writes plain files only.")
+            return True
+        raise BookUnsaved(f"{last} comes and goes while it is to be written; close what else writes it, then resume.")
+
+    def mend(self, temp: str, name: str) -> None:
+        """Finish what a crash cut short on a file system that can't exchange: the file was away for a moment."""
+        path = self.temp_path(temp)
+        kept = path.with_suffix(".kept")
+        if not kept.exists():
+            return
+        with self._parent(name, make=True) as parent:
+            try:
+                place_new(kept, name.rpartition("/")[2], parent)
+                kept.unlink(missing_ok=True)
+            except FileExistsError:
+                kept.replace(path)
+
     def displaced(self, temp: str) -> bytes | None:
-        """What a temporary file holds; None when it is gone."""
+        """What a temporary file holds; None when it is gone. Raises `OSError`."""
         try:
-            return self.temp_path(temp).read_bytes()
+            return _read_plain(str(self.temp_path(temp)), None)
         except FileNotFoundError:
             return None
 
@@ -254,61 +280,48 @@ class Folder:
 
     def drop(self, temp: str) -> None:
         """Remove a temporary file, if it is there."""
-        self.temp_path(temp).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # nobody's text is in it: it may as well stay
+            self.temp_path(temp).unlink(missing_ok=True)
+
+    def keep(self, temp: str, name: str) -> Path:
+        """Keep what a temporary file holds, which can't be a version, beside the record; returns where."""
+        kept = self.root / STUDIO / "kept" / f"{temp.partition('.')[0][:8]}-{name.replace('/', '-')}"
+        kept.parent.mkdir(exist_ok=True)
+        self.temp_path(temp).replace(kept)
+        return kept
 
 
-def is_leaving(name: str) -> bool:
-    """Whether a file's name is that of an editor's swap, lock, probe or backup file."""
-    return name.startswith(".") or _SWAP.match(name) is not None
+def _markdown(entries: list[os.DirEntry[str]], prefix: str, depth: int) -> Iterator[str]:
+    for entry in entries:
+        if is_leaving(entry.name) or entry.is_symlink():
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if depth < _DEEPEST and not (depth == 1 and _folded(entry.name) in _CLOSED):
+                with contextlib.suppress(OSError):  # just removed, or closed to us
+                    yield from _markdown(list(os.scandir(entry.path)), f"{prefix}{entry.name}/", depth + 1)
+        elif entry.name.lower().endswith(".md") and entry.is_file(follow_symlinks=False):
+            yield prefix + entry.name
 
 
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
+def _read_plain(name: str, parent: int | None) -> bytes:
+    """A plain file's bytes, no link followed. Raises `OSError`."""
+    handle = os.open(name, _FILE, dir_fd=parent)
     try:
-        os.fsync(handle)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(0, "no plain file", name)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read()
     finally:
         os.close(handle)
 
 
-def _exchange(temp: Path, name: str, parent: int) -> None:
-    """Swap two files in one atomic step. Raises `OSError`."""
-    if sys.platform == "linux" and _swap_linux(temp, name, parent):
-        return
-    if sys.platform == "darwin" and _swap_darwin(temp, name, parent):
-        return
-    # Not atomic: an editor's save between the two renames survives as the kept copy all the same.
-    kept = temp.with_suffix(".displaced")
-    os.rename(name, kept, src_dir_fd=parent)
-    os.link(temp, name, dst_dir_fd=parent)
-    kept.replace(temp)
-
-
-def _swap_linux(temp: Path, name: str, parent: int) -> bool:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(libc, "renameat2"):
-        return False
-    done = libc.renameat2(_AT_FDCWD, os.fsencode(temp), parent, os.fsencode(name), _RENAME_EXCHANGE)
-    return _swapped(done)
-
-
-def _swap_darwin(temp: Path, name: str, parent: int) -> bool:
-    libc = ctypes.CDLL(None, use_errno=True)
-    done = libc.renameatx_np(-2, os.fsencode(temp), parent, os.fsencode(name), _RENAME_SWAP)
-    return _swapped(done)
-
-
-def _swapped(done: int) -> bool:
-    if done == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
-        return False  # this file system can't
-    raise OSError(number, os.strerror(number))
+def is_leaving(name: str) -> bool:
+    """Whether a file's name is that of an editor's swap, lock, probe or backup file."""
+    return _LEAVING.match(name) is not None
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _shown(raw: str) -> str:

@@ -1,35 +1,37 @@
 """The record of a book: every event in order and every version of every file, in one SQLite database.
 
-`append` never waits for the disk; a writer thread commits, and `durable` waits for it. Deltas are grouped: neighbours of
-one kind become one record, at the latest 250 ms after the first of them.
+`append` never waits for the disk; a writer thread commits, and `durable` waits for it. Deltas are grouped: neighbours
+of one kind become one record, at the latest 250 ms after the first of them.
 """
 
 import asyncio
-import hashlib
 import queue
 import sqlite3
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from studio import events as ev
 from studio.book.layout import STUDIO, make_studio_folder
 from studio.book.lock import BookLock
-from studio.book.recovery import SCHEMA_VERSION, connect, is_sound, set_aside_and_recover
+from studio.book.reading import FILE, JournalReader, Peek, peek, tag
+from studio.book.recovery import connect, is_sound, pack, set_aside_and_recover
 from studio.errors import BookError, BookUnsaved
 
 GROUPED = 0.25  # seconds a delta may wait for its neighbours
 
-FILE = "journal.db"
+__all__ = ["Journal", "JournalReader", "Peek", "peek", "sha256_of"]
 
 
 def sha256_of(text: str) -> str:
     """The name of a version: SHA-256 of its UTF-8 bytes, in hexadecimal."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class _Record(msgspec.Struct):
@@ -46,46 +48,6 @@ class _Flush(msgspec.Struct):
     done: Callable[[BookUnsaved | None], object]
 
 
-class JournalReader:
-    """What can be read of a journal, by its writer and by those who only follow."""
-
-    def __init__(self, root: Path) -> None:
-        self._file = root / STUDIO / FILE
-
-    def read(self, after: int = 0) -> Iterator[ev.AnyEvent]:
-        """Every committed event with a seq greater than `after`, in order. Raises `BookError`."""
-        try:
-            connection = connect(self._file, read_only=True)
-        except sqlite3.Error as error:
-            raise BookError(
-                f"The record {self._file} can't be read ({error}); the chapters are files of their own."
-            ) from error
-        try:
-            rows = connection.execute("SELECT body FROM events WHERE seq > ? ORDER BY seq", (after,))
-            for (body,) in rows:
-                yield ev.decode(body)
-        except (sqlite3.Error, msgspec.DecodeError) as error:
-            raise BookError(
-                f"The record {self._file} can't be read ({error}); the chapters are files of their own."
-            ) from error
-        finally:
-            connection.close()
-
-    def text(self, sha256: str) -> str:
-        """The version of that name. Raises `BookError` when there is none."""
-        connection = connect(self._file, read_only=True)
-        try:
-            row = connection.execute("SELECT body FROM versions WHERE sha256 = ?", (sha256,)).fetchone()
-        finally:
-            connection.close()
-        if row is None:
-            raise BookError(f"The record has no version {sha256[:12]}; `studio history` shows those it has.")
-        return zlib.decompress(row[0]).decode("utf-8")
-
-    async def close(self) -> None:
-        """Nothing is held between two reads."""
-
-
 class Journal(JournalReader):
     """The one writer of a book's record."""
 
@@ -100,14 +62,16 @@ class Journal(JournalReader):
         self._timer: asyncio.TimerHandle | None = None
         self._unsaved: dict[str, str] = {}  # versions queued, not committed yet
         self._queue: queue.SimpleQueue[_Record | _Flush | None] = queue.SimpleQueue()
+        self._committed: deque[_Record] = deque()  # on disk, and the readers not told yet
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
         connection = connect(self._file)
         self._seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-        self._writer = _Writer(self._file, connection, self._queue, self._committed)
+        self._writer = _Writer(self._file, connection, self._queue, self._on_commit)
         self._writer.start()
 
     @classmethod
-    def open(cls, root: Path, *, clock: Callable[[], float] = time.time) -> "Journal":
+    def open(cls, book: Path, *, clock: Callable[[], float] = time.time) -> "Journal":
         """Take the book: its lock, its record, mended if it is broken.
 
         Raises:
@@ -115,16 +79,16 @@ class Journal(JournalReader):
             BookError: the folder can't be written, or a newer studio made the record.
         """
         try:
-            make_studio_folder(root)
+            make_studio_folder(book)
         except OSError as error:
             raise BookError(
-                f"{root} can't be written ({error.strerror}); mend its permissions or free some room."
+                f"{book} can't be written ({error.strerror}); mend its permissions or free some room."
             ) from error
-        lock = BookLock.take(root / STUDIO / "lock")
-        file = root / STUDIO / FILE
+        lock = BookLock.take(book / STUDIO / "lock")
+        file = book / STUDIO / FILE
         try:
             recovered = "" if is_sound(file) else set_aside_and_recover(file)
-            return cls(root, lock, clock=clock, recovered=recovered)
+            return cls(book, lock, clock=clock, recovered=recovered)
         except (sqlite3.Error, OSError) as error:
             lock.release()
             raise BookError(
@@ -135,9 +99,9 @@ class Journal(JournalReader):
             raise
 
     @staticmethod
-    def open_readonly(root: Path) -> JournalReader:
+    def open_readonly(book: Path) -> JournalReader:
         """Read a record that another studio may be writing."""
-        return JournalReader(root)
+        return JournalReader(book)
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -145,15 +109,30 @@ class Journal(JournalReader):
         """Take an event in, with the texts it is about as versions, as one transaction; returns it stamped.
 
         A delta is grouped with its neighbours and comes back unstamped. Call it in the loop's thread.
+
+        Raises:
+            BookError: the journal is closed.
         """
+        if self._closed:
+            raise BookError(f"The record {self._file} is closed; nothing more can be written into it.")
         if isinstance(event, ev.DELTAS):
             self._append_delta(event)
             return event
         self._close_group()
-        stamped = self._stamp(event)
+        return self._take_in(event, texts)
+
+    def _take_in(self, event: ev.Event, texts: tuple[str, ...] = ()) -> ev.Event:
+        self._find_loop()
+        stamped = msgspec.structs.replace(event, seq=self._seq + 1, at=round(self._clock(), 3))
+        try:
+            body = ev.encode(stamped)
+        except UnicodeEncodeError:  # half a character, as a terminal or a file name can bring it
+            stamped = msgspec.convert(_whole_characters(msgspec.to_builtins(stamped)), type(stamped))
+            body = ev.encode(stamped)
+        self._seq += 1
         for text in texts:
             self._unsaved[sha256_of(text)] = text
-        self._queue.put(_Record(stamped, ev.encode(stamped), texts))
+        self._queue.put(_Record(stamped, body, texts))
         return stamped
 
     def _append_delta(self, event: ev.Delta) -> None:
@@ -165,7 +144,7 @@ class Journal(JournalReader):
             kind = None
         if kind is None:
             self._group_of = event
-            self._timer = self._running_loop().call_later(GROUPED, self._close_group)
+            self._timer = asyncio.get_running_loop().call_later(GROUPED, self._close_group)
         self._group.append(event.text)
 
     def _close_group(self) -> None:
@@ -173,53 +152,59 @@ class Journal(JournalReader):
             self._timer.cancel()
             self._timer = None
         if self._group_of is not None:
-            whole = self._stamp(msgspec.structs.replace(self._group_of, text="".join(self._group)))
+            whole = msgspec.structs.replace(self._group_of, text="".join(self._group))
             self._group_of = None
             self._group.clear()
-            self._queue.put(_Record(whole, ev.encode(whole)))
+            self._take_in(whole)
 
-    def _stamp(self, event: ev.Event) -> ev.Event:
-        self._seq += 1
-        return msgspec.structs.replace(event, seq=self._seq, at=round(self._clock(), 3))
-
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
+    def _find_loop(self) -> None:
         if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        return self._loop
+            try:
+                self._loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return  # appended before the loop runs: the readers are told at the first `durable`
 
     async def durable(self) -> None:
-        """Wait until everything appended so far is on disk.
+        """Wait until everything appended so far is on disk, and the readers of `on_committed` know.
 
         Raises:
             BookUnsaved: the disk could not take it. It is held in memory; the next call tries again.
         """
         self._close_group()
-        loop = self._running_loop()
-        waiting: asyncio.Future[None] = loop.create_future()
+        loop = self._loop = asyncio.get_running_loop()
+        if self._closed:
+            return
+        waiting: asyncio.Future[BookUnsaved | None] = loop.create_future()
 
         def settle(error: BookUnsaved | None) -> None:
-            if waiting.done():
-                return
-            if error is None:
-                waiting.set_result(None)
-            else:
-                waiting.set_exception(error)
+            try:
+                self._tell()
+            finally:
+                if not waiting.done():
+                    waiting.set_result(error)
 
-        self._queue.put(_Flush(lambda error: loop.call_soon_threadsafe(settle, error)))
-        await waiting
+        self._queue.put(_Flush(lambda error: self._in_loop(settle, error)))
+        error = await waiting
+        if error is not None:
+            raise error
 
     def on_committed(self, reader: ev.Reader) -> None:
         """Call `reader` in the loop's thread with every event once it is on disk, in order."""
-        self._running_loop()
         self._readers.append(reader)
 
-    def _committed(self, records: list[_Record]) -> None:
+    def _on_commit(self, records: list[_Record]) -> None:
         """Called in the writer's thread."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._tell, records)
+        self._committed.extend(records)
+        self._in_loop(self._tell)
 
-    def _tell(self, records: list[_Record]) -> None:
-        for record in records:
+    def _in_loop(self, call: Callable[..., object], *arguments: object) -> None:
+        """From the writer's thread into the loop's; a loop that has ended hears no more."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    def _tell(self) -> None:
+        while self._committed:
+            record = self._committed.popleft()
             for text in record.texts:
                 self._unsaved.pop(sha256_of(text), None)
             for reader in self._readers:
@@ -230,14 +215,21 @@ class Journal(JournalReader):
         text = self._unsaved.get(sha256)
         return super().text(sha256) if text is None else text
 
+    def has_text(self, sha256: str) -> bool:
+        """Whether there is a version of that name, also one not committed yet. Raises `BookError`."""
+        return sha256 in self._unsaved or super().has_text(sha256)
+
     async def close(self) -> None:
-        """Commit what is held, end the writer, let go of the book. Raises `BookUnsaved`."""
+        """Commit what is held, end the writer, let go of the book; a second time does nothing. Raises `BookUnsaved`."""
+        if self._closed:
+            return
         try:
             await self.durable()
-            await asyncio.sleep(0)  # the readers hear of the last commit
         finally:
+            self._closed = True
             self._queue.put(None)
             await asyncio.to_thread(self._writer.join)
+            self._tell()
             self._lock.release()
 
 
@@ -257,6 +249,7 @@ class _Writer(threading.Thread):
         self._todo = todo
         self._committed = committed
         self._held: list[_Record] = []
+        self._failed = False
 
     def run(self) -> None:
         """Commit until told to end."""
@@ -264,11 +257,13 @@ class _Writer(threading.Thread):
             items = [self._todo.get()]
             while not self._todo.empty():
                 items.append(self._todo.get())
-            error = None
             flushes = [item for item in items if isinstance(item, _Flush)]
             self._held.extend(item for item in items if isinstance(item, _Record))
-            if self._held:
+            error = None
+            # After a failure only a flush tries again: somebody is there then to be told how it went.
+            if self._held and (flushes or None in items or not self._failed):
                 error = self._commit()
+                self._failed = error is not None
             for flush in flushes:
                 flush.done(error)
             if None in items:
@@ -276,28 +271,21 @@ class _Writer(threading.Thread):
                 return
 
     def _commit(self) -> BookUnsaved | None:
-        rows = [
-            (record.event.seq, record.event.at, type(record.event).__struct_config__.tag, record.body)
-            for record in self._held
-        ]
-        versions = [
-            (sha256_of(text), len(body), zlib.compress(body, 6))
-            for record in self._held
-            for text in record.texts
-            for body in [text.encode("utf-8", "replace")]
-        ]
+        rows = [(record.event.seq, record.event.at, tag(type(record.event)), record.body) for record in self._held]
+        versions = [pack(text) for record in self._held for text in record.texts]
         try:
             # A connection that failed to flush may believe that it did: a new one starts from what is on the disk.
             if self._connection is None:
                 self._connection = connect(self._file)
             with self._connection:
                 self._connection.executemany("INSERT OR IGNORE INTO versions VALUES (?, ?, ?)", versions)
-                self._connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
-        except sqlite3.Error as error:
+                # What a commit that seemed to fail did write is there already, under the same number.
+                self._connection.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", rows)
+        except (sqlite3.Error, BookError) as error:
             self._close()
             return BookUnsaved(
-                f"The record {self._file} can't be written ({error}). What came since is held in memory: free some room, "
-                "then resume."
+                f"The record {self._file} can't be written ({error}). What came since is held in memory: free some "
+                "room, then resume."
             )
         done, self._held = self._held, []
         self._committed(done)
@@ -309,47 +297,13 @@ class _Writer(threading.Thread):
             self._connection = None
 
 
-class Peek(msgspec.Struct, kw_only=True):
-    """What can be said of a book without opening it."""
-
-    title: str = ""
-    last: ev.AnyEvent | None = None  # the last event that changed the state of the run
-    touched: float = 0.0  # seconds since the epoch, of the last event
-    held: bool = False  # a studio is writing it now
-    readable: bool = True
-
-
-_STATES = ("run_started", "step_started", "paused", "run_finished", "run_failed", "question_asked")
-
-
-def peek(root: Path) -> Peek:
-    """Look at a book's record without a lock and without writing; a broken one is told as such."""
-    file = root / STUDIO / FILE
-    if not file.exists():
-        return Peek()
-    held = BookLock.is_held(root / STUDIO / "lock")
-    try:
-        connection = connect(file, read_only=True)
-        try:
-            title = connection.execute(
-                "SELECT body FROM events WHERE kind = 'title_given' ORDER BY seq DESC LIMIT 1"
-            ).fetchone()
-            marks = ", ".join("?" * len(_STATES))
-            last = connection.execute(
-                f"SELECT body FROM events WHERE kind IN ({marks}) ORDER BY seq DESC LIMIT 1", _STATES
-            ).fetchone()
-            touched = connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-        finally:
-            connection.close()
-        named = ev.decode(title[0]) if title else None
-        return Peek(
-            title=named.title if isinstance(named, ev.TitleGiven) else "",
-            last=ev.decode(last[0]) if last else None,
-            touched=touched[0] if touched else 0.0,
-            held=held,
-        )
-    except (sqlite3.Error, msgspec.DecodeError):
-        return Peek(held=held, readable=False, touched=file.stat().st_mtime)
-
-
-__all__ = ["SCHEMA_VERSION", "Journal", "JournalReader", "Peek", "peek", "sha256_of"]
+def _whole_characters(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode("utf-8")
+        case list() | tuple():
+            return [_whole_characters(item) for item in value]
+        case dict():
+            return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+        case _:
+            return value

@@ -4,23 +4,27 @@ import contextlib
 import difflib
 import os
 import re
-import tempfile
+import shutil
+import stat
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import yaml
 
 from studio.errors import BookError, UsageError
-from studio.settings_file import load_settings_file
+from studio.settings_file import load_settings_file, parse_settings
 
 SETTINGS = "book.yaml"
 STUDIO = ".studio"
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 _NUMBER = re.compile(r"(\d+)")
+_OPENS = re.compile(r"(?:prologue|preface|foreword|introduction|dedication|epigraph)(?![a-z])", re.IGNORECASE)
 _LONGEST = 60  # characters of a folder's name made from a prompt
+_LONGEST_BYTES = 200
 
 
 class BookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -30,9 +34,9 @@ class BookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     author: str = ""
     language: str = ""
     prompt: str = ""  # what the author asked for
-    words_per_chapter: str = ""  # e.g. "3,000-4,000"
-    chapters: int | None = None
-    budget: float | None = None  # US dollars
+    words_per_chapter: str | int = ""  # e.g. "3,000-4,000"
+    chapters: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    budget: Annotated[float, msgspec.Meta(ge=0)] | None = None  # US dollars
     order: list[str] = []  # chapter files in reading order, when their names don't say it
 
 
@@ -42,43 +46,97 @@ def load_settings(book: Path) -> BookSettings:
 
 
 def save_settings(book: Path, settings: BookSettings) -> None:
-    """Write book.yaml in one go. Raises `BookError`."""
-    text = yaml.safe_dump(msgspec.to_builtins(settings), allow_unicode=True, sort_keys=False, width=100)
+    """Write book.yaml in one go, over whatever stands there. Raises `BookError`."""
+    values = msgspec.to_builtins(settings)
+    _replace(book / SETTINGS, _yaml(values) if values else "")
+
+
+def update_settings(book: Path, **values: object) -> BookSettings:
+    """Change some settings of book.yaml and leave its other lines as the author wrote them; returns them all.
+
+    Raises:
+        UsageError: book.yaml can't be read, or a value is none it can hold.
+        BookError: it can't be written.
+    """
+    path = book / SETTINGS
+    whole = {**msgspec.to_builtins(load_settings(book)), **values}
+    wanted = parse_settings(_yaml(whole).encode(), str(path), BookSettings)
     try:
-        _replace(book / SETTINGS, text if msgspec.to_builtins(settings) else "")
-    except OSError as error:
-        raise BookError(
-            f"{book / SETTINGS} can't be written ({error.strerror}); free some room or mend its permissions."
-        ) from error
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = ""
+    text = _with_lines(text, values)
+    try:
+        same = parse_settings(text.encode(), str(path), BookSettings) == wanted
+    except UsageError:
+        same = False  # written in a style that can't be changed line by line
+    _replace(path, text if same else _yaml(whole))
+    return wanted
+
+
+def _with_lines(text: str, values: dict[str, object]) -> str:
+    """`text` with the lines of these keys exchanged; a new key comes last."""
+    lines = text.splitlines(keepends=True)
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    places = {
+        str(key.value): (key.start_mark.line, value.end_mark.line + (value.end_mark.column > 0))
+        for key, value in (root.value if isinstance(root, yaml.MappingNode) else [])
+    }
+    for key in sorted(values, key=lambda key: -places.get(key, (len(lines), 0))[0]):
+        start, end = places.get(key, (len(lines), len(lines)))
+        if start == len(lines) and lines and not lines[-1].endswith("\n"):
+            lines[-1] += "\n"
+        lines[start:end] = [_yaml({key: values[key]})]
+    return "".join(lines)
+
+
+def _yaml(values: dict[str, object]) -> str:
+    return yaml.safe_dump(values, allow_unicode=True, sort_keys=False, width=100)
 
 
 def _replace(path: Path, text: str) -> None:
-    handle, temp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temp = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        with temp.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temp).chmod(0o644)
-        Path(temp).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temp).unlink()
-        raise
+        if path.exists():
+            temp.chmod(stat.S_IMODE(path.stat().st_mode))
+        temp.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            temp.unlink(missing_ok=True)
+        raise BookError(
+            f"{path} can't be written ({error.strerror}); free some room or mend its permissions."
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to the disk. Raises `OSError`."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def slug(title: str) -> str:
     """A folder's name out of a title or prompt: lower case, words joined by hyphens, at most 60 characters."""
-    plain = unicodedata.normalize("NFC", title).casefold()
-    words = re.findall(r"[^\W_]+", plain.replace("'", "").replace("’", ""))
+    plain = unicodedata.normalize("NFKC", title).casefold()
+    kept = "".join(
+        c if unicodedata.category(c)[0] in "LMN" else "" if c in "'’" else " "
+        for c in unicodedata.normalize("NFC", plain)
+    )
     name = ""
-    for word in words:
+    for word in kept.split():
         longer = f"{name}-{word}" if name else word[:_LONGEST]
-        if len(longer.encode()) > _LONGEST and name:
+        if len(longer) > _LONGEST or len(longer.encode()) > _LONGEST_BYTES:
             break
         name = longer
-    while len(name.encode()) > 200:
-        name = name[:-1]
+    if not name and kept.split():  # one word too long for a file system
+        name = kept.split()[0].encode()[:_LONGEST_BYTES].decode("utf-8", "ignore")
     return "book" if not name or name in _RESERVED else name
 
 
@@ -93,22 +151,23 @@ def create_book(projects: Path, prompt: str, name: str | None = None) -> Path:
         raise UsageError('The prompt is empty; say what the book should be, e.g. studio new "A sea story".')
     if name is not None:
         _check_name(name)
-        if (projects / name).exists():
-            raise UsageError(
-                f"There is a book {name} already; go on with it by `studio resume {name}`, or take another --name."
-            )
-    settings = BookSettings(prompt=prompt.strip())
+    root = None
     try:
         if projects.exists() and not projects.is_dir():
             raise BookError(f"The projects folder {projects} is a file; give another one with --projects.")
         projects.mkdir(parents=True, exist_ok=True)
         root = _make_folder(projects, name or slug(prompt), exact=name is not None)
         make_studio_folder(root)
-    except OSError as error:
+        save_settings(root, BookSettings(prompt=prompt.strip().encode("utf-8", "replace").decode("utf-8")))
+    except (OSError, BookError) as error:
+        if root is not None:
+            shutil.rmtree(root, ignore_errors=True)  # ours, and empty but for what we began
+        if isinstance(error, BookError):
+            raise
         raise BookError(
-            f"The book can't be made in {projects} ({error.strerror}); choose a folder you may write to with --projects."
+            f"The book can't be made in {projects} ({error.strerror}); choose a folder you may write to with "
+            "--projects, or free some room."
         ) from error
-    save_settings(root, settings)
     return root
 
 
@@ -117,9 +176,11 @@ def _make_folder(projects: Path, name: str, *, exact: bool) -> Path:
         root = projects / (name if number == 1 else f"{name}-{number}")
         try:
             root.mkdir()
-        except FileExistsError:
+        except FileExistsError as error:
             if exact:
-                raise
+                raise UsageError(
+                    f"There is a book {name} already; go on with it by `studio resume {name}`, or take another --name."
+                ) from error
             continue
         return root
     raise BookError(f"{projects} holds thousands of books called {name}; give this one a --name.")
@@ -136,17 +197,12 @@ def make_studio_folder(root: Path) -> Path:
 
 
 def _check_name(name: str) -> None:
-    stem = name.split(".")[0].lower()
-    bad = any(ord(c) < 32 or c in '/\\:*?"<>|' for c in name)
-    if (
-        not name.strip()
-        or bad
-        or name.startswith((".", "-"))
-        or name[-1] in ". "
-        or stem in _RESERVED
-        or len(name.encode()) > 200
-    ):
-        raise UsageError(f"“{name}” can't be a folder's name; use letters, digits and hyphens for --name.")
+    stem = name.split(".")[0].strip().lower()
+    bad = any(not c.isprintable() or c in '/\\:*?"<>|' for c in name)
+    wrong = not name.strip() or bad or name[0] in ".- " or name[-1] in ". " or stem in _RESERVED
+    if wrong or len(name.encode("utf-8", "replace")) > _LONGEST_BYTES:
+        shown = "".join(c if c.isprintable() else "�" for c in name[:_LONGEST])
+        raise UsageError(f"“{shown}” can't be a folder's name; use letters, digits and hyphens for --name.")
 
 
 def find_book(projects: Path, name: str) -> Path:
@@ -155,34 +211,42 @@ def find_book(projects: Path, name: str) -> Path:
     Raises:
         UsageError: there is no such book; names the nearest ones.
     """
-    given = Path(name).expanduser()
-    looks_like_path = len(given.parts) > 1 or name in (".", "..")
-    place = given if looks_like_path else projects / name
-    if place.is_dir() and is_book(place):
-        return place.resolve()
-    if place.exists() and not place.is_dir():
-        raise UsageError(f"{place} is a file, not a book's folder; `studio list` shows the books.")
-    names = [book.name for book in books(projects)]
-    near = difflib.get_close_matches(name, names, n=3)
+    given = Path(name).expanduser() if "/" in name or name in (".", "..", "~") else None
+    place = given if given is not None else projects / name
+    try:
+        if name and is_book(place):
+            return place.resolve()
+        if name and place.exists() and not place.is_dir():
+            raise UsageError(f"{place} is a file, not a book's folder; `studio list` shows the books.")
+    except (OSError, ValueError) as error:  # a name that no system can hold, a folder that may not be entered
+        raise UsageError(f"“{name[:_LONGEST]}” can't be opened ({error}); `studio list` shows the books.") from error
+    near = difflib.get_close_matches(name, [book.name for book in books(projects)], n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "`studio list` shows the books."
     raise UsageError(f"There is no book “{name}” in {projects}; {hint}")
 
 
 def is_book(folder: Path) -> bool:
-    """Whether a folder holds a book: a book.yaml, a record, or Markdown."""
-    return (folder / SETTINGS).exists() or (folder / STUDIO).is_dir() or any(folder.glob("*.md"))
+    """Whether a folder holds a book: a book.yaml, a record, or Markdown. Raises `OSError`."""
+    return folder.is_dir() and ((folder / SETTINGS).exists() or (folder / STUDIO).is_dir() or any(folder.glob("*.md")))
 
 
 def books(projects: Path) -> list[Path]:
-    """The folders of all books, by name."""
+    """The folders of all books, by name; what can't be read is left out."""
+
+    def readable(folder: Path) -> bool:
+        try:
+            return not folder.name.startswith(".") and is_book(folder)
+        except OSError:
+            return False
+
     try:
-        return sorted(p for p in projects.iterdir() if p.is_dir() and not p.name.startswith(".") and is_book(p))
+        return sorted(folder for folder in projects.iterdir() if readable(folder))
     except OSError:
         return []
 
 
 def reading_order(names: Iterable[str], preferred: Sequence[str] = ()) -> list[str]:
-    """File names as a reader meets them: the outline, the chapters by the numbers in their names, then folders.
+    """File names as a reader meets them: the outline, the chapters by the numbers in their names, the rest, folders.
 
     Args:
         preferred: names in an order of the author's; they come first among the chapters.
@@ -190,10 +254,19 @@ def reading_order(names: Iterable[str], preferred: Sequence[str] = ()) -> list[s
     place = {name: number for number, name in enumerate(preferred)}
 
     def key(name: str) -> tuple[int, int, list[tuple[int, int, str]]]:
-        group = 0 if name == "outline.md" else 2 if "/" in name else 1
         natural = [
             (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _NUMBER.split(name.casefold()) if part
         ]
-        return group, place.get(name, len(place)), natural
+        if name == "outline.md":
+            group = 0
+        elif "/" in name:
+            group = 5
+        elif name in place:
+            group = 1
+        elif _OPENS.match(name):
+            group = 2
+        else:
+            group = 3 if _NUMBER.search(name) else 4
+        return group, place.get(name, 0), natural
 
     return sorted(names, key=key)

@@ -10,28 +10,34 @@ class Ledger:
         self._disk: dict[str, str] = {}
         self._agent: dict[str, str] = {}
         self._words: dict[str, int] = {}
-        self._touched: dict[str, str] = {}
-        self._partials: dict[str, ev.PartialKept] = {}
-        self._intents: dict[str, ev.WriteIntended] = {}
+        self._touched: dict[str, tuple[str, float]] = {}
+        self._partials: dict[str, list[ev.PartialKept]] = {}
+        self._intents: dict[str, ev.WriteIntended] = {}  # by file: writes of one file come one after the other
+        self._expected: dict[str, set[str]] = {}
+        self._temps: dict[str, ev.WriteIntended] = {}
 
     def apply(self, event: ev.Event) -> None:
         """Take one event in."""
         match event:
-            case ev.WriteIntended():
-                self._intents[event.id] = event
+            case ev.WriteIntended(file=file):
+                self._intents[file] = event
+                self._temps[event.temp] = event
+                self._expected.setdefault(file, set()).update({event.before, event.sha256})
             case ev.FileWritten(file=file):
-                self._intents.pop(event.id, None)
-                self._partials.pop(file, None)
+                self._intents.pop(file, None)
+                self._expected.pop(file, None)
+                if event.mode != "edit":  # a passage replaced elsewhere ends no cut reply
+                    self._partials.pop(file, None)
                 self._disk[file], self._words[file] = event.sha256, event.words
                 self._agent[file] = event.agent_sha256 or event.sha256
-                self._touched[file] = "agent"
+                self._touched[file] = ("agent", event.at)
             case ev.AuthorEdited(file=file):
                 self._disk[file], self._words[file] = event.sha256, event.words
-                self._touched[file] = "author"
+                self._touched[file] = ("author", event.at)
             case ev.FileRead(file=file, sha256=sha256):
                 self._agent[file] = sha256
             case ev.PartialKept(file=file):
-                self._partials[file] = event
+                self._partials.setdefault(file, []).append(event)
             case _:
                 pass
 
@@ -47,26 +53,43 @@ class Ledger:
         """Every file we know to be on disk."""
         return [file for file, sha256 in self._disk.items() if sha256]
 
+    def words(self, file: str) -> int:
+        """Words of the file as we last knew it."""
+        return self._words.get(file, 0)
+
     def touched_by(self, file: str) -> str:
         """Who changed the file last: "author", "agent", or "" if nobody we know of."""
-        return self._touched.get(file, "")
+        return self._touched.get(file, ("", 0.0))[0]
+
+    def touched_at(self, file: str) -> float:
+        """When that was, in seconds since the epoch."""
+        return self._touched.get(file, ("", 0.0))[1]
 
     def removed_by_author(self) -> list[str]:
         """Files the author took away."""
         return [file for file, sha256 in self._disk.items() if not sha256]
 
     def expected(self, file: str) -> set[str]:
-        """What a write of ours that is under way may put on disk: not news to the watcher."""
-        return {intent.sha256 for intent in self._intents.values() if intent.file == file}
+        """What a write of ours that is under way may find or leave on disk: not news to the watcher."""
+        return set(self._expected.get(file, ()))
 
     def partial(self, file: str) -> ev.PartialKept | None:
-        """Prose of a cut reply that waits to be gone on from."""
-        return self._partials.get(file)
+        """The last prose kept of a cut reply, which waits to be gone on from."""
+        pieces = self._partials.get(file)
+        return pieces[-1] if pieces else None
+
+    def pieces(self, file: str) -> list[ev.PartialKept]:
+        """All prose kept since the file was last written: more than one when the reply that went on was cut, too."""
+        return list(self._partials.get(file, ()))
 
     def partials(self) -> list[ev.PartialKept]:
-        """All of them."""
-        return list(self._partials.values())
+        """What `partial` says, for every file that has one."""
+        return [pieces[-1] for pieces in self._partials.values()]
 
     def unsettled(self) -> list[ev.WriteIntended]:
-        """Writes that were intended and not recorded as done, the last intent of each."""
+        """Writes that were intended and not recorded as done: at most the last of each file."""
         return list(self._intents.values())
+
+    def intent_of(self, temp: str) -> ev.WriteIntended | None:
+        """The write that a temporary file was made for."""
+        return self._temps.get(temp)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from studio.errors import BookError, BookHeld
 
+_TRIES = 50
+_BETWEEN = 0.001  # seconds
+
 
 class BookLock:
     """A lock that is held. The file says by whom, for whoever comes second."""
@@ -22,24 +25,35 @@ class BookLock:
 
         Raises:
             BookHeld: another process has it; says which, where and since when.
-            BookError: the file can't be made.
+            BookError: the file can't be made or locked.
         """
+        handle = -1
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            for _ in range(_TRIES):
+                if _try(handle, fcntl.LOCK_EX):
+                    break
+                if not _try(handle, fcntl.LOCK_SH):
+                    raise BookHeld(
+                        f"{path.parent.parent.name} is being written by another studio ({_holder(handle)}); "
+                        "close that one, or watch it here."
+                    )
+                # Somebody only looks whether it is held, which takes microseconds.
+                fcntl.flock(handle, fcntl.LOCK_UN)
+                time.sleep(_BETWEEN)
+            else:
+                raise BookHeld(f"{path.parent.parent.name} is being opened by another studio; try again.")
         except OSError as error:
-            raise BookError(f"{path.parent} can't be written ({error.strerror}); mend its permissions.") from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.pread(handle, 400, 0).decode("utf-8", "replace").strip()
-            os.close(handle)
-            raise BookHeld(
-                f"{path.parent.parent.name} is being written by another studio ({holder or 'unknown'}); "
-                "close that one, or watch it here."
+            _close(handle)
+            raise BookError(
+                f"{path} can't be locked ({error.strerror}); free some room or mend its permissions."
             ) from error
+        except BookHeld:
+            _close(handle)
+            raise
         with contextlib.suppress(OSError):  # who we are is a courtesy: a full disk must not keep us from the book
             os.ftruncate(handle, 0)
-            since = time.strftime("%Y-%m-%d %H:%M")
+            since = time.strftime("%H:%M on %Y-%m-%d")
             os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}, since {since}".encode(), 0)
         return cls(handle)
 
@@ -51,15 +65,34 @@ class BookLock:
         except OSError:
             return False
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return not _try(handle, fcntl.LOCK_SH)
         except OSError:
-            return True
+            return False  # a file system without locks
         finally:
             os.close(handle)
-        return False
 
     def release(self) -> None:
-        """Let go."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        """Let go; a second time does nothing."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            with contextlib.suppress(OSError):  # as above
+                os.ftruncate(handle, 0)
+            os.close(handle)
+
+
+def _try(handle: int, kind: int) -> bool:
+    """Raises `OSError` where there are no locks."""
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(handle: int) -> str:
+    return os.pread(handle, 400, 0).decode("utf-8", "replace").strip() or "it does not say which"
+
+
+def _close(handle: int) -> None:
+    if handle >= 0:
+        os.close(handle)

@@ -1,65 +1,48 @@
-"""The agent's writes: journaled first, exchanged with what is on disk, merged with whatever the author did meanwhile."""
+"""The agent's writes: journaled first, exchanged with what is on disk, merged with what the author did meanwhile."""
 
 import asyncio
-import difflib
+import logging
 from collections.abc import Callable
-from typing import Literal
-
-import msgspec
+from typing import Any, TypeVar, cast
 
 from studio import events as ev
+from studio.book.compose import Composer, Describe, Mode, WriteRefused, Written, merged_late, nearest, rebased
 from studio.book.files import Folder
+from studio.book.intents import Evidence, was_done
 from studio.book.journal import Journal, sha256_of
 from studio.book.ledger import Ledger
-from studio.book.merge import Conflict, merge
+from studio.book.saves import record_author
 from studio.book.words import count_words
 from studio.errors import BookError
 
+__all__ = ["LOOK_AGAIN", "Describe", "Manuscript", "Mode", "WriteRefused", "Written"]
+
+log = logging.getLogger(__name__)
+
 LOOK_AGAIN = 10.0  # seconds a displaced file is kept: an editor may still write into it through an open handle
+SETTLED = 0.1  # seconds after which an empty or missing file is believed: editors truncate, then write
 
-Mode = Literal["create", "append", "overwrite", "edit"]
-
-
-class WriteRefused(BookError):
-    """The write was not made; the message tells the agent what to do instead."""
-
-
-class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands on disk after a write."""
-
-    file: str
-    text: str
-    agent_text: str  # as the agent believes the file to be: without the author's untold changes
-    mode: Mode
-    words: int
-    merged: bool = False  # the author's changes were merged in
-    conflicts: tuple[Conflict, ...] = ()
-    continued: bool = False  # it goes on from prose kept of a cut reply
-
-    @property
-    def sha256(self) -> str:
-        """Of the text on disk."""
-        return sha256_of(self.text)
-
-
-Describe = Callable[[Written], str]
-
-
-def diff_of(file: str, before: str, after: str) -> str:
-    """A unified diff of two texts of a file."""
-    return "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="", n=1))
+T = TypeVar("T")
 
 
 class Manuscript:
     """Everything that changes a file for the agent. One write at a time."""
 
-    def __init__(self, folder: Folder, journal: Journal, ledger: Ledger, record: ev.Record) -> None:
+    def __init__(
+        self, folder: Folder, journal: Journal, ledger: Ledger, record: ev.Record, *, look_again: float = LOOK_AGAIN
+    ) -> None:
         """`record` publishes an event with its texts; the ledger must hear of it before `record` returns."""
         self._folder = folder
         self._journal = journal
         self._ledger = ledger
         self._record = record
-        self._displaced: dict[asyncio.Task[None], tuple[str, str, str]] = {}
+        self._composer = Composer(ledger, journal)
+        self._look_again_after = look_again
+        self._lock = asyncio.Lock()
+        # Temporary file -> (file, its text when last looked at, another text an editor may be working on).
+        self._displaced: dict[str, tuple[str, str, str]] = {}
+        self._raced: list[str] = []  # temporary files that hold an author's save not merged yet
+        self._looking: set[asyncio.Task[None]] = set()
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -69,24 +52,28 @@ class Manuscript:
         Raises:
             BookError: it is not UTF-8, or can't be read.
         """
-        text = self._folder.read(file)
+        text = await self._settled(file, blank=self._ledger.disk(file) in ("", sha256_of("")))
         self._note_author(file, text)
         return text
 
     def partial_text(self, file: str) -> str | None:
-        """The prose kept of a cut reply to this file, or None."""
-        partial = self._ledger.partial(file)
-        return self._journal.text(partial.sha256) if partial is not None else None
+        """The prose kept of cut replies to this file, or None."""
+        return self._composer.partial(file)[0] or None
 
-    def _known(self, sha256: str) -> str:
-        return self._journal.text(sha256) if sha256 else ""
+    async def _settled(self, file: str, *, blank: bool) -> str | None:
+        """The text on disk; unless it was `blank` before, an empty one is looked at twice."""
+        text = self._folder.read(file)
+        if not blank and (text is None or not text.strip()):
+            await asyncio.sleep(SETTLED)
+            text = self._folder.read(file)
+        return text
 
     def _note_author(self, file: str, text: str | None) -> None:
         """Record the author's change if what is on disk is neither what we knew nor what we are writing."""
         sha256 = "" if text is None else sha256_of(text)
-        if sha256 == self._ledger.disk(file) or sha256 in self._ledger.expected(file):
-            return
-        record_author(self._record, file, text, self._known(self._ledger.disk(file)))
+        known = self._ledger.disk(file)
+        if sha256 != known and sha256 not in self._ledger.expected(file):
+            record_author(self._record, file, text, self._composer.known(known))
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -94,122 +81,109 @@ class Manuscript:
         """Write the agent's text.
 
         Args:
-            id: names this write for the resume; the same call must come with the same id.
+            id: names this write for the resume; the same call must come with the same id, and is carried out once.
             file: a canonical name, from `Folder.name`.
             mode: create, append or overwrite.
             describe: what the tool will answer; kept with the intent, so that a resume answers the same.
 
         Raises:
             WriteRefused: the file is there already, or the agent has not read it.
-            BookUnsaved: the disk could not take it; nothing was changed.
+            BookUnsaved: the disk could not take it; the same call can be made again.
         """
-        disk = await self.read(file)
-        return await self._carry_out(id, self._compose(file, text, mode, disk), disk, describe)
+        return await self._write(id, file, lambda disk: self._composer.write(file, text, mode, disk), describe)
 
     async def edit(self, id: str, file: str, old: str, new: str, describe: Describe) -> Written:
-        """Replace one passage. Raises `WriteRefused` when `old` does not stand in the file exactly once."""
-        disk = await self.read(file)
-        if disk is None:
-            raise WriteRefused(f"There is no file {file}; list_files shows what there is, write_file makes one.")
-        count = disk.count(old) if old else 0
-        if count != 1:
-            raise WriteRefused(_not_once(file, disk, old, count))
-        view = self._known(self._ledger.agent_view(file))
-        text = disk.replace(old, new)
-        # Where the passage is in the agent's own view, the rest of that view stays the base of later merges.
-        agent_text = view.replace(old, new) if view.count(old) == 1 else text
-        written = Written(file=file, text=text, agent_text=agent_text, mode="edit", words=count_words(text))
-        return await self._carry_out(id, written, disk, describe)
+        """Replace one passage; as `write` otherwise.
 
-    def _compose(self, file: str, text: str, mode: Mode, disk: str | None) -> Written:
-        """What the file should become."""
-        view = self._known(self._ledger.agent_view(file))
-        kept = self.partial_text(file)
-        continued = False
-        if mode == "create":
-            if disk is not None and disk.strip():
-                raise WriteRefused(
-                    f"{file} exists already with {count_words(disk):,} words, so it was not created again. Use mode "
-                    '"append" to add to it, "overwrite" to replace it after read_file, or edit_file to change a passage.'
-                )
-            view = ""
-        elif mode == "append":
-            # A model that was asked to go on may write the whole again: then its text stands alone.
-            if kept is not None and not text.startswith(kept):
-                text, continued = kept + text, True
-        elif mode == "overwrite" and disk is not None and disk.strip() and not self._ledger.agent_view(file):
-            raise WriteRefused(
-                f"{file} holds {count_words(disk):,} words of the author's that you have not read; read_file it first."
-            )
-        if mode == "append":
-            whole, agent_text = (disk or "") + text, view + text if disk is not None else text
-            return Written(
-                file=file, text=whole, agent_text=agent_text, mode=mode, words=count_words(whole), continued=continued
-            )
-        if mode == "overwrite" and disk is not None and disk != view:
-            merged = merge(view, disk, text)
-            return Written(
-                file=file,
-                text=merged.text,
-                agent_text=text,
-                mode=mode,
-                words=count_words(merged.text),
-                merged=True,
-                conflicts=merged.conflicts,
-            )
-        return Written(file=file, text=text, agent_text=text, mode=mode, words=count_words(text))
+        Raises:
+            WriteRefused: `old` does not stand in the file exactly once.
+        """
+        return await self._write(id, file, lambda disk: self._composer.edit(file, old, new, disk), describe)
 
-    async def _carry_out(self, id: str, written: Written, before: str | None, describe: Describe) -> Written:
-        """Intent, stage, exchange, look at what was displaced; again if an editor got in between."""
+    async def _write(self, id: str, file: str, compose: Callable[[str | None], Written], describe: Describe) -> Written:
+        async with self._lock:
+            await self._try_merge_raced()
+            written = await self._settle_open(file, id)
+            if written is None:
+                disk = await self.read(file)
+                written = await self._carry_out(id, await _in_thread(compose, disk), disk, describe)
+            await self._try_merge_raced()
+            return written
+
+    async def _carry_out(
+        self, id: str, composed: Written, before: str | None, describe: Describe, *, late: tuple[str, str] | None = None
+    ) -> Written:
+        """Intent, stage, exchange, look at what was displaced; again if an editor saved before the exchange.
+
+        Args:
+            late: the author's text that this write merges in, not recorded yet, and the text it was made from.
+        """
+        written, made_on = composed, before or ""
+        other = made_on if late is None else late[0]  # an editor's buffer need not know what we put on disk since
         while True:
             temp = self._folder.temp_name()
-            self._record(
-                ev.WriteIntended(
-                    id=id,
-                    file=written.file,
-                    before="" if before is None else sha256_of(before),
-                    sha256=written.sha256,
-                    agent_sha256=sha256_of(written.agent_text),
-                    mode=written.mode,
-                    temp=temp,
-                    result=describe(written),
-                ),
-                written.text,
-                written.agent_text,
-            )
+            self._intend(id, written, before, temp, describe(written))
+            if late is not None:
+                record_author(self._record, written.file, *late)
+                late = None
             await self._journal.durable()
-            saved = await asyncio.to_thread(self._exchange, temp, written, before)
+            saved = await _in_thread(self._exchange, temp, written, before)
             if saved is None:
-                self._finish(id, written, temp)
-                return written
-            # An editor got in between: its text is the author's, and what we meant is merged into it.
-            disk, exchanged = saved
-            record_author(self._record, written.file, disk, self._known(self._ledger.disk(written.file)))
-            if not exchanged:
-                self._folder.drop(temp)
-            else:
-                self._keep_an_eye(temp, written.file, disk)
-            written = _rebased(written, before or "", disk)
-            # After an exchange our own text is on disk now, with the author's displaced; it is the next to be replaced.
-            before = self._folder.read(written.file) if exchanged else disk
+                break
+            now: str | None = saved
+            if not saved.strip():  # an editor that truncates and is about to write
+                now = await self._settled(written.file, blank=not made_on.strip())
+            record_author(self._record, written.file, now, before or "")
+            written = composed if now is None else await _in_thread(rebased, composed, made_on, now, other)
+            before = now
+        self._finish(id, written)
+        if self._folder.is_linked(temp, written.file):
+            self._folder.drop(temp)  # a new file: nothing was displaced
+        else:
+            self._keep_an_eye(temp, written.file, before or "", other)
+        return written
 
-    def _exchange(self, temp: str, written: Written, before: str | None) -> tuple[str, bool] | None:
-        """Put the text in place; None when nothing of the author's was in the way.
+    def _intend(self, id: str, written: Written, before: str | None, temp: str, result: str) -> None:
+        intent = ev.WriteIntended(
+            id=id,
+            file=written.file,
+            before="" if before is None else sha256_of(before),
+            sha256=written.sha256,
+            agent_sha256=sha256_of(written.agent_text),
+            mode=written.mode,
+            temp=temp,
+            result=result,
+        )
+        self._record(intent, written.text, written.agent_text)
 
-        Returns:
-            The author's text that was found instead, and whether the exchange was made.
-        """
+    def _exchange(self, temp: str, written: Written, before: str | None) -> str | None:
+        """Put the text in place; returns the author's text that was found there instead, and is there still."""
         self._folder.stage(temp, written.text)
-        disk = self._folder.read(written.file)
-        if disk != before and disk is not None:
-            return disk, False
-        if not self._folder.put(temp, written.file):
-            return None
-        body = self._folder.displaced(temp) or b""
-        displaced = body.decode("utf-8", "surrogateescape")
-        return None if displaced == (before or "") else (displaced, True)
+        staged = written.text.encode("utf-8")
+        try:
+            disk = self._folder.read(written.file)
+            if disk is not None and disk != before:
+                self._folder.drop(temp)
+                return disk
+            displaced = self._folder.put(temp, written.file)
+        except BookError:
+            if self._folder.displaced(temp) == staged and not self._folder.is_linked(temp, written.file):
+                self._folder.drop(temp)
+            raise
+        if displaced and _text_of(self._folder.displaced(temp)) is None:
+            # A save that is no text we could merge goes back to its place.
+            self._folder.put(temp, written.file)
+            if self._folder.displaced(temp) == staged:
+                self._folder.drop(temp)
+            else:  # and was saved once more in that moment: the newer one stays, the other is kept beside the record
+                self._folder.put(temp, written.file)
+                self._folder.keep(temp, written.file)
+            raise WriteRefused(
+                f"{written.file} was just saved by the author and is not UTF-8 text; the studio leaves it alone."
+            )
+        return None
 
-    def _finish(self, id: str, written: Written, temp: str) -> None:
+    def _finish(self, id: str, written: Written) -> None:
         for conflict in written.conflicts:
             self._record(ev.MergeConflict(file=written.file, author=conflict.author, agent=conflict.agent))
         self._record(
@@ -223,128 +197,177 @@ class Manuscript:
                 id=id,
             )
         )
-        if self._folder.is_linked(temp, written.file):
-            self._folder.drop(temp)  # a new file: nothing was displaced
-            return
-        displaced = self._folder.displaced(temp)
-        if displaced is not None:
-            self._keep_an_eye(temp, written.file, displaced.decode("utf-8", "surrogateescape"))
 
     # --- what was displaced ---------------------------------------------------------------------------------------
 
-    def _keep_an_eye(self, temp: str, file: str, text: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._look_again_later(temp, file, text))
-        self._displaced[task] = (temp, file, text)
-        task.add_done_callback(lambda done: self._displaced.pop(done, None))
+    def _keep_an_eye(self, temp: str, file: str, text: str, other: str) -> None:
+        """Look at a displaced file now, soon and late: an editor may have saved into it, or be about to."""
+        self._displaced[temp] = (file, text, other)
+        if self._saved_into(temp) is not None:
+            self._raced.append(temp)
+        task = asyncio.get_running_loop().create_task(self._look_later(temp))
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
 
-    async def _look_again_later(self, temp: str, file: str, text: str) -> None:
-        await asyncio.sleep(LOOK_AGAIN)
-        await self._look_again(temp, file, text)
+    async def _look_later(self, temp: str) -> None:
+        for share in (0.05, 0.95):
+            await asyncio.sleep(share * self._look_again_after)
+            async with self._lock:
+                try:
+                    await self._merge_saved_into(temp)
+                    await self._merge_raced()
+                except (BookError, OSError) as error:
+                    log.warning("%s (what the author saved meanwhile is merged later)", error)
+                    return  # it stays where it is until the book is opened again
+        self._forget(temp)
 
-    async def _look_again(self, temp: str, file: str, text: str) -> None:
-        """What an editor wrote into the displaced file is the author's: it is merged into the one on disk."""
+    def _saved_into(self, temp: str) -> str | None:
+        """What an editor wrote into a displaced file since it was last looked at; None if nothing, or nothing yet."""
+        file, text, _ = self._displaced[temp]
         body = self._folder.displaced(temp)
-        late = None if body is None else body.decode("utf-8", "surrogateescape")
-        if late is not None and late != text and late.strip():
-            disk = self._folder.read(file) or ""
-            merged = merge(text, late, disk)
-            written = Written(
-                file=file,
-                text=merged.text,
-                agent_text=self._known(self._ledger.agent_view(file)),
-                mode="overwrite",
-                words=count_words(merged.text),
-                merged=True,
-                conflicts=merged.conflicts,
-            )
-            record_author(self._record, file, late, self._known(self._ledger.disk(file)))
-            await self._carry_out(f"late.{temp}", written, disk, lambda _: "")
+        saved = _text_of(body)
+        if body is not None and saved is None:
+            log.warning("a save of %s that is not UTF-8 is kept as %s", file, self._folder.keep(temp, file))
+        return None if saved is None or saved == text or not saved.strip() else saved
+
+    async def _try_merge_raced(self) -> None:
+        try:
+            await self._merge_raced()
+        except (BookError, OSError) as error:
+            log.warning("%s (what the author saved meanwhile is merged later)", error)
+
+    async def _merge_raced(self) -> None:
+        while self._raced:
+            await self._merge_saved_into(self._raced[0])
+            self._raced.pop(0)
+
+    async def _merge_saved_into(self, temp: str) -> None:
+        """What an editor wrote into a displaced file is the author's: it is merged into the one on disk."""
+        while (saved := self._saved_into(temp)) is not None:
+            file, text, other = self._displaced[temp]
+            await self._merge_late(temp, file, nearest(saved, text, other), saved)
+            self._displaced[temp] = (file, saved, saved)
+
+    async def _merge_late(self, temp: str, file: str, base: str, late: str) -> None:
+        disk = await self.read(file)
+        if disk is None:  # the author removed the file since: what was saved before that is a version
+            record_author(self._record, file, late, base)
+            record_author(self._record, file, None, late)
+            return
+        written = await _in_thread(merged_late, base, late, disk, file, self._composer.view(file, disk))
+        if written.text != disk or not self._journal.has_text(sha256_of(late)):  # else it was merged before a crash
+            await self._carry_out(f"late.{temp}", written, disk, lambda _: "", late=(late, base))
+
+    def _forget(self, temp: str) -> None:
         self._folder.drop(temp)
+        del self._displaced[temp]
 
     async def close(self) -> None:
-        """Look at once at everything still kept."""
-        for task, (temp, file, text) in list(self._displaced.items()):
+        """Look at once at everything that was displaced."""
+        for task in list(self._looking):
             task.cancel()
-            await self._look_again(temp, file, text)
-        self._displaced.clear()
+        await asyncio.gather(*self._looking, return_exceptions=True)
+        async with self._lock:
+            try:
+                while self._displaced:
+                    temp = next(iter(self._displaced))
+                    await self._merge_saved_into(temp)
+                    await self._merge_raced()
+                    self._forget(temp)
+            except (BookError, OSError) as error:
+                log.warning("%s (what the author saved meanwhile is merged when the book is opened again)", error)
+        for task in list(self._looking):
+            task.cancel()
+        await asyncio.gather(*self._looking, return_exceptions=True)
 
     # --- resuming -------------------------------------------------------------------------------------------------
 
-    async def settle(self) -> list[str]:
-        """After a crash: tell which intended writes are on disk; returns their ids. The others will be made again."""
-        done = []
+    async def settle(self) -> dict[str, str]:
+        """After a crash: record which intended writes are on disk, and merge what they displaced.
+
+        Returns:
+            The answers of the tools whose writes were done, by the ids of the writes. The others will be made again.
+        """
+        async with self._lock:
+            done = {intent.id: intent.result for intent in self._ledger.unsettled() if await self._settle(intent)}
+            for temp in self._folder.temps():
+                await self._clear(temp)
+            await self._merge_raced()
+            return done
+
+    async def _settle_open(self, file: str, id: str) -> Written | None:
+        """Settle what failed half-way in this file; the write itself if it turns out to be the one asked for again."""
         for intent in self._ledger.unsettled():
-            staged = await asyncio.to_thread(self._folder.displaced, intent.temp)
-            if not self._was_done(intent, staged):
-                self._folder.drop(intent.temp)
-                continue
-            done.append(intent.id)
-            text = self._known(intent.sha256)
-            self._record(
-                ev.FileWritten(
-                    file=intent.file,
-                    sha256=intent.sha256,
-                    words=count_words(text),
-                    mode=intent.mode,
-                    agent_sha256=intent.agent_sha256,
-                    merged=intent.sha256 != intent.agent_sha256,
-                    id=intent.id,
-                )
-            )
-            before = self._known(intent.before)
-            displaced = before if staged is None else staged.decode("utf-8", "surrogateescape")
-            if displaced not in (before, text) and displaced.strip():
-                await self._look_again(intent.temp, intent.file, before)
-            else:
-                self._folder.drop(intent.temp)
+            if intent.file == file and await self._settle(intent) and intent.id == id:
+                return self._as_intended(intent)
+        return None
+
+    def _as_intended(self, intent: ev.WriteIntended) -> Written:
+        text = self._composer.known(intent.sha256)
+        return Written(
+            file=intent.file,
+            text=text,
+            agent_text=self._composer.known(intent.agent_sha256) or text,
+            mode=cast(Mode, intent.mode),
+            words=count_words(text),
+            merged=intent.sha256 != intent.agent_sha256,
+        )
+
+    async def _settle(self, intent: ev.WriteIntended) -> bool:
+        """Whether the write was done; if so, that is recorded."""
+        self._folder.mend(intent.temp, intent.file)
+        before = self._composer.known(intent.before) if intent.before else None
+        written = self._as_intended(intent)
+        done = written.sha256 == intent.sha256 and was_done(before, written.text, self._evidence(intent))
+        if done:
+            self._finish(intent.id, written)
+        await self._clear(intent.temp)
         return done
 
-    def _was_done(self, intent: ev.WriteIntended, staged: bytes | None) -> bool:
-        if staged is not None and self._folder.is_linked(intent.temp, intent.file):
-            return True
-        disk = self._folder.read_bytes(intent.file)
-        on_disk = "" if disk is None else sha256_of(disk.decode("utf-8", "surrogateescape"))
-        if staged is None:
-            # Never staged, or already cleared away: only what is on disk can tell.
-            return on_disk == intent.sha256
-        if sha256_of(staged.decode("utf-8", "surrogateescape")) != intent.sha256:
-            return True  # it holds what was displaced
-        return on_disk == intent.sha256
+    def _evidence(self, intent: ev.WriteIntended) -> Evidence:
+        try:
+            disk = self._folder.read_bytes(intent.file)
+        except BookError:
+            disk = None  # a link or a folder stands there now: not ours
+        return Evidence(staged=self._folder.displaced(intent.temp), disk=disk)
+
+    async def _clear(self, temp: str) -> None:
+        """See to a temporary file left behind: what of the author's is in it is merged, then it goes."""
+        if temp in self._displaced:
+            return
+        intent = self._ledger.intent_of(temp)
+        text = _text_of(self._folder.displaced(temp))
+        if text is None and self._folder.displaced(temp) is None:
+            return
+        if temp.endswith(".part") or (intent is not None and self._folder.is_linked(temp, intent.file)):
+            self._folder.drop(temp)
+        elif intent is not None and text is not None and sha256_of(text) in (intent.sha256, intent.before):
+            self._folder.drop(temp)  # never put in place, or what we knew
+        elif intent is None or (intent.before and not self._journal.has_text(intent.before)):
+            # The record that knew it is lost.
+            if text is not None and self._journal.has_text(sha256_of(text)):
+                self._folder.drop(temp)
+            else:
+                self._folder.keep(temp, "unknown" if intent is None else intent.file)
+        else:
+            before = self._composer.known(intent.before)
+            self._displaced[temp] = (intent.file, before, before)
+            await self._merge_saved_into(temp)
+            self._forget(temp)
 
 
-def record_author(record: ev.Record, file: str, text: str | None, before: str) -> None:
-    """Record what the author's editor put on disk (None: the file is gone), the text as a version."""
-    if text is None:
-        record(ev.AuthorEdited(file=file, sha256="", words=0, diff=diff_of(file, before, "")))
-        return
-    edited = ev.AuthorEdited(
-        file=file, sha256=sha256_of(text), words=count_words(text), diff=diff_of(file, before, text)
-    )
-    record(edited, text)
+async def _in_thread(call: Callable[..., T], *arguments: Any) -> T:
+    """`asyncio.to_thread` that is never left behind: a cancelled write is over before the next one begins."""
+    work = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
 
 
-def _rebased(written: Written, before: str, disk: str) -> Written:
-    """The same write on top of an author's text that appeared meanwhile."""
-    if written.mode == "append" and written.text.startswith(before):
-        text = disk + written.text[len(before) :]
-        return msgspec.structs.replace(written, text=text, words=count_words(text), merged=True)
-    merged = merge(before, disk, written.text)
-    return msgspec.structs.replace(
-        written,
-        text=merged.text,
-        words=count_words(merged.text),
-        merged=True,
-        conflicts=written.conflicts + merged.conflicts,
-    )
-
-
-def _not_once(file: str, disk: str, old: str, count: int) -> str:
-    if not old:
-        return f"old_text is empty; give the passage of {file} to replace, or use write_file with mode append."
-    if count > 1:
-        return f"old_text stands {count} times in {file}; give a longer passage that stands there only once."
-    lines = disk.splitlines()
-    first = old.strip().splitlines()[0] if old.strip() else ""
-    near = difflib.get_close_matches(first, lines, n=1, cutoff=0.4)
-    hint = f" The nearest line is: «{near[0][:300]}»." if near else ""
-    return f"old_text does not stand in {file} as it is now; read_file it and quote the passage exactly.{hint}"
+def _text_of(body: bytes | None) -> str | None:
+    try:
+        return None if body is None else body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

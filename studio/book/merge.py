@@ -1,19 +1,21 @@
 """The merge policy: three texts, sentence by sentence, and the author wins.
 
 Lines are too coarse for prose (a paragraph is one line), words too fine (two rewrites of a sentence blend into one that
-nobody wrote). So the tokens are sentences; where both sides changed a run of them one for one, they are merged pair by
-pair; where both changed the same sentence, the author's stays and the agent's is reported.
+nobody wrote). So each side's changes are told as replaced runs of sentences, paired one to one where they answer each
+other; changes to different sentences both count, and where both changed the same one, the author's stays.
 """
 
-import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from studio.book.sentence_diff import Change, changes
+
 _CLOSERS = "\"'”’»)\\]*_」』）】"
 # The end of a sentence: its stop, what closes after it, and the blanks up to the next word; or the end of a line.
-_END = re.compile(rf"(?:[.!?…]+[{_CLOSERS}]*(?=\s|\Z)[ \t]*|[。！？｡]+[{_CLOSERS}]*)\n*|\n+")
+_END = re.compile(rf"(?:[.!?…]+[{_CLOSERS}]*(?=\s|\Z)[ \t]*|[。！？｡]+[{_CLOSERS}]*)(?:\r?\n)*|(?:\r?\n)+")
 _ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|Capt|Lt|Sgt|Jr|Sr|vs|etc|cf|No|Vol|pp?)|\b[A-Z])\.[ \t]*\Z")
 
 
@@ -29,6 +31,15 @@ class Merge(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str
     conflicts: tuple[Conflict, ...] = ()
+    author_changed: bool = False  # the author's text was not the base
+
+
+class _Token(NamedTuple):
+    """A sentence and the blanks after it; two texts are compared by the sentence alone."""
+
+    body: str
+    gap: str
+    lead: str = ""  # the gap before it in its own text
 
 
 def sentences(text: str) -> list[str]:
@@ -54,105 +65,165 @@ def merge(base: str, author: str, agent: str) -> Merge:
         agent: what the agent wants it to be.
     """
     if author in (base, agent):
-        return Merge(text=agent)
+        return Merge(text=agent, author_changed=author != base)
     if agent == base:
-        return Merge(text=author)
-    parts: list[str] = []
-    conflicts: list[Conflict] = []
-    for base_run, author_run, agent_run in _regions(sentences(base), sentences(author), sentences(agent)):
-        for one in _merge_region(base_run, author_run, agent_run):
-            parts.append(one.text)
-            conflicts.extend(one.conflicts)
-    return Merge(text="".join(parts), conflicts=tuple(conflicts))
+        return Merge(text=author, author_changed=True)
+    # The lines all three begin and end with need no look: an edit of a chapter leaves most of them.
+    head = _same_lines(base, author, agent)
+    first, base, author, agent = base[:head], base[head:], author[head:], agent[head:]
+    tail = _same_last_lines(base, author, agent)
+    last = author[len(author) - tail :]
+    merged = _Merged(*(_tokens(text[: len(text) - tail]) for text in (base, author, agent)))
+    return Merge(text=first + merged.text() + last, conflicts=tuple(merged.conflicts), author_changed=True)
 
 
-def _merge_region(base: list[str], author: list[str], agent: list[str]) -> list[Merge]:
-    if author in (base, agent):
-        return [Merge(text="".join(agent))]
-    if agent == base:
-        return [Merge(text="".join(author))]
-    if not base:  # both put something in at the same place
-        return [Merge(text=_joined("".join(author), "".join(agent)))]
-    if len(base) == len(author) == len(agent):
-        return [_merge_pair(*triple) for triple in zip(base, author, agent, strict=True)]
-    for ours, theirs in ((author, agent), (agent, author)):
-        # One side only added after (or before) what the other changed: both stay.
-        if len(ours) > len(base) == len(theirs):
-            if ours[: len(base)] == base:
-                return [Merge(text=_joined("".join(theirs), "".join(ours[len(base) :])))]
-            if ours[-len(base) :] == base:
-                return [Merge(text=_joined("".join(ours[: -len(base)]), "".join(theirs)))]
-    return [_conflict("".join(author), "".join(agent))]
+def _same_lines(*texts: str) -> int:
+    """Characters of the whole lines that all texts begin with, blank ones after them included."""
+    same = _longest(min(map(len, texts)), lambda size: all(text.startswith(texts[0][:size]) for text in texts))
+    while same and (texts[0][same - 1] != "\n" or any(text[same : same + 1] in ("\r", "\n") for text in texts)):
+        same = texts[0].rfind("\n", 0, same - 1) + 1
+    return same
 
 
-def _merge_pair(base: str, author: str, agent: str) -> Merge:
-    if author in (base, agent):
-        return Merge(text=agent)
-    if agent == base:
-        return Merge(text=author)
-    return _conflict(author, agent)
+def _same_last_lines(*texts: str) -> int:
+    """Characters of the whole lines that all texts end with, the line ends before them not included."""
+    size = len(texts[0])
+    same = _longest(
+        min(map(len, texts)), lambda size: all(text.endswith(texts[0][len(texts[0]) - size :]) for text in texts)
+    )
+    start = texts[0].find("\n", size - same) + 1
+    while 0 < start < size and texts[0][start] in "\r\n":
+        start = texts[0].find("\n", start) + 1
+    return size - start if start else 0
 
 
-def _conflict(author: str, agent: str) -> Merge:
-    return Merge(text=author, conflicts=(Conflict(author=author, agent=agent),))
+def _longest(most: int, holds: Callable[[int], bool]) -> int:
+    """The largest size up to `most` that holds, where every smaller one holds, too."""
+    least = 0
+    while least < most:
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if holds(middle) else (least, middle - 1)
+    return least
 
 
-def _joined(first: str, second: str) -> str:
-    """Two texts one after the other, never gluing two words or sentences together."""
-    if first and second and not first[-1].isspace() and not second[0].isspace():
-        return f"{first} {second}"
-    return first + second
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    lead = ""
+    for one in sentences(text):
+        body = one.rstrip()
+        tokens.append(_Token(body, one[len(body) :], lead))
+        lead = one[len(body) :]
+    return tokens
 
 
-def _regions(
-    base: Sequence[str], author: Sequence[str], agent: Sequence[str]
-) -> list[tuple[list[str], list[str], list[str]]]:
-    """The three texts cut into runs, unchanged ones and changed ones in turn (diff3)."""
-    stable = _common(_matches(base, author), _matches(base, agent))
-    regions: list[tuple[list[str], list[str], list[str]]] = []
-    at_base = at_author = at_agent = 0
-    for in_base, in_author, in_agent, size in [*stable, (len(base), len(author), len(agent), 0)]:
-        before = (list(base[at_base:in_base]), list(author[at_author:in_author]), list(agent[at_agent:in_agent]))
-        if any(before):
-            regions.append(before)
-        if size:
-            same = list(base[in_base : in_base + size])
-            regions.append((same, same, same))
-        at_base, at_author, at_agent = in_base + size, in_author + size, in_agent + size
-    return regions
+class _Merged:
+    """The text as it comes together, left to right over the base."""
 
+    def __init__(self, base: list[_Token], author: list[_Token], agent: list[_Token]) -> None:
+        self.conflicts: list[Conflict] = []
+        self._base, self._author, self._agent = base, author, agent
+        self._out: list[str] = []
+        self._gap = ""  # what follows the sentence put out last; settled when the next one is known
+        self._gap_is_authors = False
+        bodies = _bodies(base)
+        self._run(changes(bodies, _bodies(author)), changes(bodies, _bodies(agent)))
 
-def _matches(base: Sequence[str], other: Sequence[str]) -> list[tuple[int, int, int]]:
-    """Runs that `base` and `other` share: (start in base, start in other, length), in order."""
-    head = 0
-    while head < min(len(base), len(other)) and base[head] == other[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(base), len(other)) - head and base[-1 - tail] == other[-1 - tail]:
-        tail += 1
-    # difflib is quadratic in the worst case: it sees only the middle, which an edit leaves small.
-    middle = difflib.SequenceMatcher(
-        None, base[head : len(base) - tail], other[head : len(other) - tail], autojunk=False
-    ).get_matching_blocks()
-    runs = [(0, 0, head), *((block.a + head, block.b + head, block.size) for block in middle)]
-    runs.append((len(base) - tail, len(other) - tail, tail))
-    return [run for run in runs if run[2]]
+    def text(self) -> str:
+        return "".join([*self._out, self._gap])
 
+    def _run(self, ours: list[Change], theirs: list[Change]) -> None:
+        at = author_at = agent_at = 0
+        while ours or theirs:
+            start, end, by_author, by_agent = _cluster(ours, theirs)
+            ours, theirs = ours[len(by_author) :], theirs[len(by_agent) :]
+            self._keep(at, start, author_at, agent_at)
+            author_at, agent_at = author_at + start - at, agent_at + start - at
+            author_to = author_at + end - start + sum(change.growth for change in by_author)
+            agent_to = agent_at + end - start + sum(change.growth for change in by_agent)
+            base, author, agent = (
+                self._base[start:end],
+                self._author[author_at:author_to],
+                self._agent[agent_at:agent_to],
+            )
+            self._change(base, author, agent, authors=bool(by_author))
+            at, author_at, agent_at = end, author_to, agent_to
+        self._keep(at, len(self._base), author_at, agent_at)
 
-def _common(
-    with_author: list[tuple[int, int, int]], with_agent: list[tuple[int, int, int]]
-) -> list[tuple[int, int, int, int]]:
-    """Runs of base that stand unchanged in both: (start in base, in author, in agent, length), in order."""
-    found = []
-    i = j = 0
-    while i < len(with_author) and j < len(with_agent):
-        base_a, author, size_a = with_author[i]
-        base_b, agent, size_b = with_agent[j]
-        start, end = max(base_a, base_b), min(base_a + size_a, base_b + size_b)
-        if start < end:
-            found.append((start, author + start - base_a, agent + start - base_b, end - start))
-        if base_a + size_a < base_b + size_b:
-            i += 1
+    def _keep(self, start: int, end: int, author_at: int, agent_at: int) -> None:
+        """A run that stands in all three; the blanks between its sentences are merged like a text of their own."""
+        for k in range(end - start):
+            base, author, agent = self._base[start + k], self._author[author_at + k], self._agent[agent_at + k]
+            self._put([author])
+            self._end(base.gap, author.gap, agent.gap)
+
+    def _change(self, base: list[_Token], author: list[_Token], agent: list[_Token], *, authors: bool) -> None:
+        same = _bodies(author) == _bodies(agent)
+        if not authors:
+            self._lead(agent, authors=False)
+            self._put(agent)
         else:
-            j += 1
-    return found
+            self._lead(author, authors=True)
+            self._put(author)
+        if base and author and agent:
+            self._end(base[-1].gap, author[-1].gap, agent[-1].gap)
+        elif authors and author:
+            self._gap_is_authors = True
+        if authors and not same and _bodies(agent) != _bodies(base):
+            if base:
+                self.conflicts.append(Conflict(author=_text(author), agent=_text(agent)))
+            else:  # both put something in at the same place
+                self._lead(agent, authors=False)
+                self._put(agent)
+
+    def _put(self, tokens: Sequence[_Token]) -> None:
+        for token in tokens:
+            self._out += (self._gap, token.body)
+            self._gap, self._gap_is_authors = token.gap, False
+
+    def _end(self, base: str, author: str, agent: str) -> None:
+        """Settle the gap after the sentence put out last, which stands in all three at this place."""
+        self._gap_is_authors = author != base
+        self._gap = author if self._gap_is_authors else agent
+
+    def _lead(self, tokens: Sequence[_Token], *, authors: bool) -> None:
+        """Settle the gap before a changed run: as its writer had it, but an author's paragraph stays one."""
+        if not tokens or not self._out or not tokens[0].lead:
+            return
+        lead = tokens[0].lead
+        if authors or not self._gap_is_authors or _parts(lead) > _parts(self._gap):
+            self._gap = lead
+
+
+def _cluster(ours: Sequence[Change], theirs: Sequence[Change]) -> tuple[int, int, list[Change], list[Change]]:
+    """The next changes that can't be told apart: (start, end, the author's, the agent's)."""
+    start, end, _ = min([*ours[:1], *theirs[:1]])
+    by_author: list[Change] = []
+    by_agent: list[Change] = []
+    grown = True
+    while grown:
+        grown = False
+        for side, taken in ((ours, by_author), (theirs, by_agent)):
+            while len(taken) < len(side) and _meets(side[len(taken)], start, end):
+                end = max(end, side[len(taken)].end)
+                taken.append(side[len(taken)])
+                grown = True
+    return start, end, by_author, by_agent
+
+
+def _meets(change: Change, start: int, end: int) -> bool:
+    """Whether a change overlaps [start, end), or puts something in at the very place."""
+    if change.start == change.end or start == end:
+        return (start == change.start and end == change.end) or start < change.start < end
+    return change.start < end
+
+
+def _parts(gap: str) -> tuple[int, int]:
+    return gap.count("\n"), len(gap)
+
+
+def _bodies(tokens: Sequence[_Token]) -> list[str]:
+    return [token.body for token in tokens]
+
+
+def _text(tokens: Sequence[_Token]) -> str:
+    return "".join(token.body + token.gap for token in tokens)

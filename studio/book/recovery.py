@@ -1,8 +1,12 @@
 """The database under the journal: how it is opened, whether it is sound, and what can be saved of one that is not."""
 
-import contextlib
+import hashlib
+import os
+import shutil
 import sqlite3
 import time
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,12 +22,27 @@ CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, ki
 CREATE TABLE IF NOT EXISTS versions (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS events_by_kind ON events (kind, seq);
 """
+_MISSES = 50_000  # rows in a row that can't be read before the rest of a table is given up
+
+
+def pack(text: str) -> tuple[str, int, bytes]:
+    """A version as it is stored: (its name, UTF-8 bytes, compressed)."""
+    body = text.encode("utf-8", "surrogatepass")
+    return hashlib.sha256(body).hexdigest(), len(body), zlib.compress(body, 6)
+
+
+def unpack(body: bytes) -> str:
+    """The text of a stored version. Raises `zlib.error`, `UnicodeDecodeError`."""
+    return zlib.decompress(body).decode("utf-8", "surrogatepass")
 
 
 def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open the database, made if it is not there (unless `read_only`). Raises `sqlite3.Error`, `BookError`."""
     if read_only:
-        return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5, check_same_thread=False)
+        # A log that nobody writes can't be made in a folder closed to us, and need not be.
+        fixed = not os.access(file.parent, os.W_OK) and not Path(f"{file}-wal").exists()
+        mode = "mode=ro&immutable=1" if fixed else "mode=ro"
+        return sqlite3.connect(f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=5, check_same_thread=False)
     connection = sqlite3.connect(file, timeout=5, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -33,6 +52,8 @@ def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
         if row is None:
             with connection:
                 connection.execute("INSERT INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
+        elif not isinstance(row[0], int):
+            raise sqlite3.DatabaseError("malformed schema version")
         elif row[0] > SCHEMA_VERSION:
             raise BookError(f"{file.parent.parent.name} was written by a newer studio; upgrade this one to open it.")
     except BaseException:
@@ -42,100 +63,128 @@ def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def is_sound(file: Path) -> bool:
-    """Whether the database can be read from end to end, or is not there yet. Raises `BookError` for a newer schema."""
+    """Whether the record can be read from end to end, or is not there yet.
+
+    Raises:
+        BookError: a newer studio wrote it.
+        sqlite3.Error: it can't be opened for another reason than damage: no room, no permission.
+    """
     if not file.exists():
         return True
+    connection = None
     try:
         connection = connect(file)
-    except sqlite3.DatabaseError as error:
-        if (
-            isinstance(error, sqlite3.OperationalError)
-            and "malformed" not in str(error)
-            and "not a database" not in str(error)
-        ):
-            raise  # locked, full, not permitted: not broken
-        return False
-    try:
         if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             return False
-        last = connection.execute("SELECT body FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-        if last is not None:
-            ev.decode(last[0])
-    except (sqlite3.DatabaseError, msgspec.DecodeError):
+        connection.execute("SELECT sha256, size, body FROM versions LIMIT 1")
+        for (body,) in connection.execute("SELECT body FROM events ORDER BY seq"):
+            ev.decode(body)
+    except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
+        if isinstance(error, sqlite3.OperationalError) and not _tells_damage(error):
+            raise
         return False
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()
     return True
 
 
+def _tells_damage(error: sqlite3.Error) -> bool:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    # A table or column that is not as we made it is told as a plain error.
+    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or name == "SQLITE_ERROR" or "malformed" in str(error)
+
+
 def set_aside_and_recover(file: Path) -> str:
-    """Move a broken database aside and copy what can be read of it into a new one; returns what to tell the author."""
+    """Keep a broken record under another name and put what can be read of it in its place.
+
+    Returns:
+        What to tell the author.
+
+    Raises:
+        sqlite3.Error, OSError: there is no room for it; the broken one is as it was.
+    """
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    aside = file.with_name(f"{file.stem}.corrupt-{stamp}{file.suffix}")
-    file.replace(aside)
-    for ending in ("-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{file}{ending}").replace(f"{aside}{ending}")
-    new = connect(file)
+    aside = next(
+        name
+        for n in range(1000)
+        if not (name := file.with_name(f"journal.corrupt-{stamp}{f'.{n}' * bool(n)}.db")).exists()
+    )
+    rebuilt = file.with_name("journal.rebuilt.db")
+    _remove(rebuilt)
+    for ending in ("", "-wal", "-shm"):
+        if Path(f"{file}{ending}").exists():
+            shutil.copy2(f"{file}{ending}", f"{aside}{ending}")
+    new = connect(rebuilt)
     try:
         events, versions = _copy_readable(aside, new)
+        new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         new.close()
+    # The old log must be gone before the new file is there: SQLite would play it into that one.
+    for ending in ("-wal", "-shm"):
+        Path(f"{file}{ending}").unlink(missing_ok=True)
+    rebuilt.replace(file)
     return (
         f"The record of {file.parent.parent.name} was damaged: it is kept as {aside.name}, {events:,} events and "
         f"{versions:,} versions could be read from it, and the chapters are untouched."
     )
 
 
+def _remove(file: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{file}{ending}").unlink(missing_ok=True)
+
+
 def _copy_readable(aside: Path, new: sqlite3.Connection) -> tuple[int, int]:
-    counts = [0, 0]
+    """Copy every event and version that can be read and is what it says it is; returns how many. Raises on `new`'s."""
+    old = sqlite3.connect(aside)
     try:
-        old = sqlite3.connect(aside)
-    except sqlite3.Error:
-        return 0, 0
-    try:
-        tables = (("events", "seq", 4), ("versions", "rowid", 3))
-        for number, (table, key, columns) in enumerate(tables):
-            marks = ", ".join("?" * columns)
-            for row in _rows(old, table, key):
-                if table == "events" and not _is_event(row[3]):
-                    continue
-                with new:
-                    new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
-                counts[number] += 1
+        # Else SQLite reads nothing of a file that was cut short.
+        old.execute("PRAGMA writable_schema = ON")
+        events = [row for row in _rows(old, "events", "seq") if _is_event(row)]
+        versions = [row for row in _rows(old, "versions", "rowid") if _is_version(row)]
     finally:
         old.close()
-    return counts[0], counts[1]
+    with new:
+        new.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", events)
+        new.executemany("INSERT OR IGNORE INTO versions VALUES (?, ?, ?)", versions)
+    return len(events), len(versions)
 
 
-def _rows(old: sqlite3.Connection, table: str, key: str) -> list[tuple[object, ...]]:
-    """Every row that can be read: as a whole if possible, else one by one past the damage."""
-    rows: list[tuple[object, ...]] = []
-    try:
-        for row in old.execute(f"SELECT * FROM {table} ORDER BY {key}"):
-            rows.append(row)
-        return rows
-    except sqlite3.DatabaseError:
-        rows.clear()
+def _rows(old: sqlite3.Connection, table: str, key: str) -> Iterator[tuple[object, ...]]:
+    """Every row that can be read, in order: in one go up to the first damage, then one by one past it."""
     last = 0
-    misses = 0
-    while misses < 2000:
+    try:
+        for number, *row in old.execute(f"SELECT {key}, * FROM {table} ORDER BY {key}"):
+            last = number
+            yield tuple(row)
+        return
+    except (sqlite3.DatabaseError, TypeError) as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+            return  # not even the first page
+        misses = 0
+    while misses < _MISSES:
         last += 1
         try:
-            row = old.execute(f"SELECT * FROM {table} WHERE {key} = ?", (last,)).fetchone()
+            found = old.execute(f"SELECT * FROM {table} WHERE {key} = ?", (last,)).fetchone()
         except sqlite3.DatabaseError:
-            row = None
-        if row is None:
-            misses += 1
-        else:
-            misses = 0
-            rows.append(row)
-    return rows
+            found = None
+        misses = misses + 1 if found is None else 0
+        if found is not None:
+            yield found
 
 
-def _is_event(body: object) -> bool:
+def _is_event(row: tuple[object, ...]) -> bool:
     try:
-        ev.decode(body if isinstance(body, bytes) else b"")
-    except msgspec.DecodeError:
+        event = ev.decode(row[3])  # type: ignore[arg-type]
+    except (msgspec.DecodeError, TypeError, IndexError):
         return False
-    return True
+    return event.seq == row[0]
+
+
+def _is_version(row: tuple[object, ...]) -> bool:
+    try:
+        return pack(unpack(row[2]))[0] == row[0]  # type: ignore[arg-type]
+    except (zlib.error, UnicodeDecodeError, TypeError, IndexError):
+        return False

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Callable
 
@@ -10,14 +11,17 @@ from studio import events as ev
 from studio.book.files import Folder
 from studio.book.journal import sha256_of
 from studio.book.ledger import Ledger
-from studio.book.manuscript import record_author
+from studio.book.saves import diff_of, record_author
 from studio.errors import BookError
+
+__all__ = ["Watcher", "diff_of"]
 
 log = logging.getLogger(__name__)
 
 RESCAN = 2.0  # seconds between two scans of our own: events of the system can be lost in silence
 REHASH = 60.0  # seconds between two scans that trust no time stamp
 SETTLED = 0.1  # seconds after which an empty or missing file is believed: editors truncate, then write
+FRESH = 2.0  # seconds a time stamp is not trusted: two saves within its grain look the same
 
 _Mark = tuple[int, int, int]  # mtime in ns, size, inode
 
@@ -25,73 +29,94 @@ _Mark = tuple[int, int, int]  # mtime in ns, size, inode
 class Watcher:
     """Compares the folder with the ledger. File events are hints to look, nothing more."""
 
-    def __init__(self, folder: Folder, ledger: Ledger, text_of: Callable[[str], str], record: ev.Record) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        ledger: Ledger,
+        text_of: Callable[[str], str],
+        record: ev.Record,
+        *,
+        rescan: float = RESCAN,
+        hints: bool = True,
+    ) -> None:
+        """`rescan` in seconds; `hints` False: only our own scans, as where the system has no file events."""
         self._folder = folder
         self._ledger = ledger
         self._text_of = text_of
         self._record = record
+        self._rescan = rescan
+        self._use_hints = hints
         self._seen: dict[str, _Mark] = {}
         self._scanning = asyncio.Lock()
 
-    async def scan(self, *, full: bool = False) -> int:
-        """Look at every file once; returns how many the author changed.
+    async def scan(self, full: bool = False) -> list[ev.AuthorEdited]:
+        """Look at every file once; returns what the author changed.
 
         Args:
             full: read every file, also those whose time, size and inode are as they were.
+
+        Raises:
+            BookError: the book's folder can't be read.
         """
         async with self._scanning:
-            changed = [file for file in await asyncio.to_thread(self._candidates, full) if not self._is_known(file)]
-            if not changed:
-                return 0
-            doubtful = [file for file in changed if not self._read(file)]
-            if doubtful:
+            found = await asyncio.to_thread(self._news, self._ledger.files(), full)
+            if any(not text for text in found.values()):
                 await asyncio.sleep(SETTLED)
-            return sum(self._take(file) for file in changed)
+            # Between the look and here an agent's write may have come: what counts is the file as it is now.
+            return [edited for file in found if (edited := self._take(file)) is not None]
 
-    def _candidates(self, full: bool) -> list[str]:
-        """Files that may have changed since we looked."""
-        found = []
+    def _news(self, known: list[str], full: bool) -> dict[str, str | None]:
+        """Files that hold something we don't know, and what. In a thread: the ledger may be a moment old."""
         names = self._folder.names()
+        news: dict[str, str | None] = {}
         for file in names:
-            status = self._folder.stat(file)
-            mark = (status.st_mtime_ns, status.st_size, status.st_ino) if status else None
+            mark = self._mark(file)
             if full or mark is None or self._seen.get(file) != mark:
-                found.append(file)
-            if mark is not None:
-                self._seen[file] = mark
-        gone = set(self._ledger.files()) - set(names)
-        for file in gone:
-            self._seen.pop(file, None)
-        return [*found, *sorted(gone)]
+                self._look(file, mark, news)
+        for file in sorted(set(known) - set(names)):
+            self._look(file, None, news)
+        return news
 
-    def _read(self, file: str) -> str | None:
-        try:
-            return self._folder.read(file)
-        except BookError as error:
-            log.warning("%s", error)
-            return None
-
-    def _is_known(self, file: str) -> bool:
+    def _look(self, file: str, mark: _Mark | None, news: dict[str, str | None]) -> None:
+        self._seen.pop(file, None)
         try:
             text = self._folder.read(file)
         except BookError:
-            return True  # not UTF-8, or not readable: left alone
-        sha256 = "" if text is None else sha256_of(text)
-        return sha256 == self._ledger.disk(file) or sha256 in self._ledger.expected(file)
+            text_known = True  # not UTF-8, or no plain file: left alone
+        else:
+            sha256 = "" if text is None else sha256_of(text)
+            text_known = sha256 == self._ledger.disk(file)
+            if not text_known and sha256 not in self._ledger.expected(file):
+                news[file] = text
+        if text_known and mark is not None and time.time() - mark[0] / 1e9 > FRESH:
+            self._seen[file] = mark
 
-    def _take(self, file: str) -> bool:
+    def _mark(self, file: str) -> _Mark | None:
+        status = self._folder.stat(file)
+        return (status.st_mtime_ns, status.st_size, status.st_ino) if status else None
+
+    def _take(self, file: str) -> ev.AuthorEdited | None:
         """Record the file as it is now, unless it turned out to be what we know."""
-        if self._is_known(file):
-            return False
-        known = self._ledger.disk(file)
-        before = self._text_of(known) if known else ""
-        record_author(self._record, file, self._folder.read(file), before)
-        return True
+        try:
+            text = self._folder.read(file)
+        except BookError:
+            return None
+        sha256, known = "" if text is None else sha256_of(text), self._ledger.disk(file)
+        if sha256 == known or sha256 in self._ledger.expected(file):
+            return None
+        return record_author(self._record, file, text, self._before(known))
+
+    def _before(self, sha256: str) -> str:
+        try:
+            return self._text_of(sha256) if sha256 else ""
+        except BookError as error:  # a damaged record has lost it: the whole text is the difference
+            log.warning("%s", error)
+            return ""
 
     async def watch(self) -> None:
         """Scan now and then whenever something may have changed, until cancelled."""
         changed = asyncio.Event()
-        hints = asyncio.create_task(self._hints(changed))
+        hints = asyncio.create_task(self._hints(changed)) if self._use_hints else None
         rehashed = time.monotonic()
         try:
             while True:
@@ -100,31 +125,66 @@ class Watcher:
                     rehashed = time.monotonic()
                 try:
                     await self.scan(full=full)
-                except (BookError, OSError) as error:
-                    log.warning("the book's folder could not be read: %s", error)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), RESCAN)
+                except BookError as error:
+                    log.warning("%s", error)
+                await wait_up_to(self._rescan, changed)
                 changed.clear()
         finally:
-            hints.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await hints
+            if hints is not None:
+                hints.cancel()
+                await asyncio.wait([hints])
 
     async def _hints(self, changed: asyncio.Event) -> None:
         """Set `changed` at every file event; without them (no inotify left, the folder moved) the scans go on."""
-        from watchfiles import awatch
-
-        studio = str(self._folder.root / ".studio")
         while True:
             try:
-                async for _ in awatch(
-                    self._folder.root,
-                    step=20,
-                    debounce=100,
-                    watch_filter=lambda _, path: not path.startswith(studio),
-                    ignore_permission_denied=True,
-                ):
-                    changed.set()
+                moved = asyncio.Event()
+                watching = asyncio.create_task(self._stop_when_moved(moved))
+                try:
+                    await self._hint_until(moved, changed)
+                finally:
+                    watching.cancel()
+                    await asyncio.wait([watching])
             except (OSError, RuntimeError) as error:
-                log.warning("file events are not to be had (%s); looking every %.0f s instead", error, RESCAN)
-            await asyncio.sleep(RESCAN)
+                log.warning("file events are not to be had (%s); looking every %g s instead", error, self._rescan)
+            await asyncio.sleep(self._rescan)
+
+    async def _hint_until(self, moved: asyncio.Event, changed: asyncio.Event) -> None:
+        from watchfiles import awatch
+
+        studio = os.path.join(self._folder.root.absolute(), ".studio")  # noqa: PTH118
+        async for _ in awatch(
+            self._folder.root,
+            step=20,
+            debounce=100,
+            stop_event=moved,
+            watch_filter=lambda _, path: not path.startswith(studio),
+            ignore_permission_denied=True,
+        ):
+            changed.set()
+
+    async def _stop_when_moved(self, moved: asyncio.Event) -> None:
+        """A folder renamed and made again is another one to the system, which says nothing about it."""
+        first = self._root_inode()
+        while True:
+            await asyncio.sleep(self._rescan)
+            if self._root_inode() != first:
+                moved.set()
+                return
+
+    def _root_inode(self) -> int:
+        try:
+            return self._folder.root.stat().st_ino
+        except OSError:
+            return 0
+
+
+async def wait_up_to(seconds: float, event: asyncio.Event) -> None:
+    """Wait for the event, at most so long.
+
+    Not `asyncio.wait_for`: in Python 3.11 it swallows a cancellation that comes together with the event, and a studio
+    that is closed while the author saves would never end.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -1,11 +1,18 @@
 """Counting words by a published rule, and telling front matter from the text."""
 
 import re
+import unicodedata
 
-_FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
+_FRONT = re.compile(r"\A---[ \t]*\r?\n(?:.*?\r?\n)??---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 # Scripts written without spaces: each character counts as a word, as editors and publishers there count.
-_IDEOGRAPH = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f"
-_WORD = re.compile(rf"[{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}](?:[^\W_{_IDEOGRAPH}]|['’\-](?=\w))*")
+_IDEOGRAPH = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\uff66-\uff6f\uff71-\uff9d\U0001b000-\U0001b16f\U00020000-\U0003134f"
+)
+# A word begins at a letter or digit and goes on to the next blank or dash: combining marks belong to it that way.
+_WORD = re.compile(rf"[{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}](?:(?!--)[^\s—–…/{_IDEOGRAPH}])*")
+# Marks with letters or digits in them: comments, the numbers of a list, where a link leads.
+_MARKS = re.compile(r"<!--.*?-->|^[ \t]*\d{1,3}[.)](?=[ \t])|(?<=\])\([^()\n]*\)", re.DOTALL | re.MULTILINE)
 
 
 def split_front_matter(text: str) -> tuple[str, str]:
@@ -17,8 +24,10 @@ def split_front_matter(text: str) -> tuple[str, str]:
 def count_words(text: str) -> int:
     """Words of a Markdown text.
 
-    A word is a run of letters and digits, with apostrophes and hyphens inside it: "sailor's", "well-kept" and "1912" are
-    one each. In Chinese, Japanese and Korean every character counts one. Front matter and marks of Markdown count
-    nothing.
+    A word begins with a letter or a digit and goes on to the next blank, dash, slash or ellipsis: "sailor's",
+    "well-kept", "1912" and "3,000" are one each, "sea—shore" is two. Of Chinese and Japanese characters and of Korean
+    syllables each counts one. Front matter, comments, the numbers of a list, the targets of links and all marks of
+    Markdown count nothing.
     """
-    return sum(1 for _ in _WORD.finditer(split_front_matter(text)[1]))
+    body = _MARKS.sub("", unicodedata.normalize("NFC", split_front_matter(text)[1]))
+    return sum(1 for _ in _WORD.finditer(body))

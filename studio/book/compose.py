@@ -1,0 +1,185 @@
+"""What a file should become by a write of the agent's: its text, the kept prose, and the author's untold changes."""
+
+import difflib
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from studio.book.journal import JournalReader, sha256_of
+from studio.book.ledger import Ledger
+from studio.book.merge import Conflict, merge, sentences
+from studio.book.partials import begins_anew, heading, joined, whole
+from studio.book.words import count_words
+from studio.errors import BookError
+
+Mode = Literal["create", "append", "overwrite", "edit"]
+
+
+class WriteRefused(BookError):
+    """The write was not made; the message tells the agent what to do instead."""
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands on disk after a write."""
+
+    file: str
+    text: str
+    agent_text: str  # as the agent believes the file to be: without the author's untold changes
+    mode: Mode
+    words: int
+    merged: bool = False  # the author's changes were merged in
+    conflicts: tuple[Conflict, ...] = ()
+    continued: bool = False  # it goes on from prose kept of a cut reply
+
+    @property
+    def sha256(self) -> str:
+        """Of the text on disk."""
+        return sha256_of(self.text)
+
+
+Describe = Callable[[Written], str]
+
+
+class Composer:
+    """Makes texts of what the ledger and the record know; touches no file."""
+
+    def __init__(self, ledger: Ledger, journal: JournalReader) -> None:
+        self._ledger = ledger
+        self._journal = journal
+
+    def known(self, sha256: str) -> str:
+        """A version; "" for none, and for one that a damaged record has lost."""
+        return self._journal.text(sha256) if sha256 and self._journal.has_text(sha256) else ""
+
+    def view(self, file: str, disk: str | None) -> str | None:
+        """The file as the agent believes it to be; None when it never saw it."""
+        sha256 = self._ledger.agent_view(file)
+        if disk is not None and sha256 == sha256_of(disk):
+            return disk
+        return self._journal.text(sha256) if sha256 and self._journal.has_text(sha256) else None
+
+    def partial(self, file: str) -> tuple[str, str]:
+        """The prose kept of cut replies to this file, and the mode they were sent in; both may be ""."""
+        return whole((self.known(piece.sha256), piece.mode) for piece in self._ledger.pieces(file))
+
+    def write(self, file: str, text: str, mode: Mode, disk: str | None) -> Written:
+        """What `write_file` makes of a file that holds `disk` (None: there is none). Raises `WriteRefused`."""
+        text = _encodable(text)
+        view = self.view(file, disk)
+        holds = disk is not None and disk.strip() != ""
+        continued = False
+        if mode == "append":
+            text, mode, continued = self._gone_on(file, text, disk, view)
+        if mode == "create" and holds:
+            raise WriteRefused(
+                f"{file} exists already with {count_words(disk or ''):,} words, so it was not created again. Use mode "
+                '"append" to add to it, "overwrite" to replace it after read_file, or edit_file to change a passage.'
+            )
+        if mode == "overwrite" and holds and view is None:
+            raise WriteRefused(
+                f"{file} holds {count_words(disk or ''):,} words that you have not read; read_file it first."
+            )
+        agent_text = text
+        merged, conflicts = False, tuple[Conflict, ...]()
+        if mode == "append" and disk is not None:
+            agent_text, text = (view or "") + text, disk + text
+        elif mode == "overwrite" and disk is not None and disk != view:
+            both = merge(view or "", disk, text)
+            text, merged, conflicts = both.text, True, both.conflicts
+        return Written(
+            file=file,
+            text=text,
+            agent_text=agent_text,
+            mode=mode,
+            words=count_words(text),
+            merged=merged,
+            conflicts=conflicts,
+            continued=continued,
+        )
+
+    def _gone_on(self, file: str, text: str, disk: str | None, view: str | None) -> tuple[str, Mode, bool]:
+        """An append, with the prose that was kept of a cut reply and in that reply's mode: (text, mode, continued)."""
+        kept, mode = self.partial(file)
+        if not kept:
+            return text, "append", False
+        continued = not begins_anew(kept, text)
+        text = joined(kept, text) if continued else text
+        if disk is None or not disk.strip():
+            return text, "create", continued
+        # A cut reply may not have said its mode: the heading of what is there says that it was to be replaced.
+        if mode == "overwrite" or (not mode and view is not None and heading(kept) and heading(kept) == heading(disk)):
+            return text, "overwrite", continued
+        return text, "append", continued
+
+    def edit(self, file: str, old: str, new: str, disk: str | None) -> Written:
+        """What `edit_file` makes of a file that holds `disk`. Raises `WriteRefused`."""
+        old, new = _encodable(old), _encodable(new)
+        if disk is None:
+            raise WriteRefused(f"There is no file {file}; list_files shows what there is, write_file makes one.")
+        if old not in disk and "\r\n" in disk:  # an editor's line ends, which no model sees
+            old, new = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
+        count = disk.count(old) if old else 0
+        if count != 1:
+            raise WriteRefused(_not_once(file, disk, old, count))
+        text = disk.replace(old, new)
+        view = self.view(file, disk) or ""
+        # Where the passage is in the agent's own view, the rest of that view stays the base of later merges.
+        agent_text = view.replace(old, new) if view.count(old) == 1 else text
+        return Written(file=file, text=text, agent_text=agent_text, mode="edit", words=count_words(text))
+
+
+def merged_late(base: str, late: str, disk: str, file: str, view: str | None) -> Written:
+    """An author's save that arrived beside the file, made from `base`, brought into what is on disk now."""
+    both = merge(base, late, disk)
+    return Written(
+        file=file,
+        text=both.text,
+        agent_text=disk if view is None else view,
+        mode="edit",
+        words=count_words(both.text),
+        merged=True,
+        conflicts=both.conflicts,
+    )
+
+
+def rebased(written: Written, before: str, saved: str, other: str) -> Written:
+    """A write that was made on `before`, on top of what the author saved meanwhile.
+
+    Args:
+        other: a further text that the author's may have been made from, whose changes `written` has.
+    """
+    if written.mode == "append" and written.text.startswith(before):
+        added = written.text[len(before) :]
+        text = saved if added.strip() and added.strip() in saved else saved + added
+        return msgspec.structs.replace(written, text=text, words=count_words(text), merged=True)
+    both = merge(nearest(saved, before, other), saved, written.text)
+    return msgspec.structs.replace(
+        written,
+        text=both.text,
+        words=count_words(both.text),
+        merged=True,
+        conflicts=written.conflicts + both.conflicts,
+    )
+
+
+def nearest(text: str, *candidates: str) -> str:
+    """The text that `text` was most likely made from: the one with the fewest sentences that are not in both."""
+    bodies = set(sentences(text))
+    return min(candidates, key=lambda candidate: len(bodies ^ set(sentences(candidate))))
+
+
+def _encodable(text: str) -> str:
+    """Without halves of characters, which no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _not_once(file: str, disk: str, old: str, count: int) -> str:
+    if not old:
+        return f"old_text is empty; give the passage of {file} to replace, or use write_file with mode append."
+    if count > 1:
+        return f"old_text stands {count} times in {file}; give a longer passage that stands there only once."
+    first = next((line.strip() for line in old.splitlines() if line.strip()), "")
+    near = difflib.get_close_matches(first, [one.strip() for one in sentences(disk)], n=1, cutoff=0.4)
+    hint = f" The nearest passage is: «{near[0][:300]}»." if near else ""
+    return f"old_text does not stand in {file} as it is now; read_file it and quote the passage exactly.{hint}"

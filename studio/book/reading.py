@@ -1,0 +1,114 @@
+"""What can be read of a book's record, by its writer, by those who follow and by the library: no lock, no writing."""
+
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from studio import events as ev
+from studio.book.layout import STUDIO
+from studio.book.lock import BookLock
+from studio.book.recovery import connect, unpack
+from studio.errors import BookError
+
+FILE = "journal.db"
+
+
+def tag(kind: type[ev.Event]) -> str:
+    """The name of an event in the record."""
+    return str(kind.__struct_config__.tag)
+
+
+class JournalReader:
+    """What can be read of a journal, by its writer and by those who only follow."""
+
+    def __init__(self, root: Path) -> None:
+        self._file = root / STUDIO / FILE
+
+    def read(self, after: int = 0) -> Iterator[ev.AnyEvent]:
+        """Every committed event with a seq greater than `after`, in order. Raises `BookError`."""
+        for (body,) in self._select("SELECT body FROM events WHERE seq > ? ORDER BY seq", after):
+            yield self._decoded(body)
+
+    def last(self, *kinds: type[ev.Event]) -> ev.AnyEvent | None:
+        """The last committed event of any of these kinds (none named: of all), or None. Raises `BookError`."""
+        where = f"WHERE kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
+        rows = list(
+            self._select(f"SELECT body FROM events {where} ORDER BY seq DESC LIMIT 1", *[tag(kind) for kind in kinds])
+        )
+        return self._decoded(rows[0][0]) if rows else None
+
+    def text(self, sha256: str) -> str:
+        """The version of that name. Raises `BookError` when there is none that can be read."""
+        rows = list(self._select("SELECT body FROM versions WHERE sha256 = ?", sha256))
+        if not rows:
+            raise BookError(f"The record has no version {sha256[:12]}; `studio history` shows those it has.")
+        try:
+            return unpack(rows[0][0])
+        except (zlib.error, UnicodeDecodeError) as error:
+            raise BookError(f"The version {sha256[:12]} is damaged; `studio history` shows the others.") from error
+
+    def has_text(self, sha256: str) -> bool:
+        """Whether there is a version of that name. Raises `BookError`."""
+        return bool(list(self._select("SELECT 1 FROM versions WHERE sha256 = ?", sha256)))
+
+    async def close(self) -> None:
+        """Nothing is held between two reads."""
+
+    def _select(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        if not self._file.exists():
+            return
+        try:
+            with closing(connect(self._file, read_only=True)) as connection:
+                yield from connection.execute(query, values)
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def _decoded(self, body: bytes) -> ev.AnyEvent:
+        try:
+            return ev.decode(body)
+        except msgspec.DecodeError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> BookError:
+        return BookError(f"The record {self._file} can't be read ({error}); the chapters are files of their own.")
+
+
+class Peek(msgspec.Struct, kw_only=True):
+    """What can be said of a book without opening it."""
+
+    title: str = ""
+    last: ev.AnyEvent | None = None  # the last event that changed the state of the run
+    touched: float = 0.0  # seconds since the epoch, of the last event
+    held: bool = False  # a studio is writing it now
+    readable: bool = True
+
+
+_STATES = (ev.RunStarted, ev.StepStarted, ev.Paused, ev.RunFinished, ev.RunFailed, ev.QuestionAsked)
+
+
+def peek(book: Path) -> Peek:
+    """Look at a book's record without a lock and without writing; one that can't be read is told as such."""
+    file = book / STUDIO / FILE
+    held = BookLock.is_held(book / STUDIO / "lock")
+    try:
+        if not file.exists():
+            return Peek(held=held)
+        touched = file.stat().st_mtime
+    except OSError:
+        return Peek(held=held, readable=False)
+    journal = JournalReader(book)
+    try:
+        named, last, newest = journal.last(ev.TitleGiven), journal.last(*_STATES), journal.last()
+    except BookError:
+        return Peek(held=held, readable=False, touched=touched)
+    return Peek(
+        title=named.title if isinstance(named, ev.TitleGiven) else "",
+        last=last,
+        touched=newest.at if newest is not None else 0.0,
+        held=held,
+    )

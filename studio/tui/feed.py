@@ -1,0 +1,174 @@
+"""What each event adds to which pane of the desk: a fold with text panes as its state."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from studio import events as ev
+
+_GIST = 120  # characters of a result that the tools pane shows
+
+
+class Sink(Protocol):
+    """A pane, as far as the feed is concerned."""
+
+    def append(self, text: str, style: str = "plain") -> None:
+        """Add streamed text."""
+
+    def line(self, text: str, style: str = "plain") -> None:
+        """Add whole lines."""
+
+    def tail(self, text: str, style: str = "dim") -> None:
+        """Show a last line that the next addition takes away."""
+
+
+def joined(events: Iterable[ev.Event]) -> Iterator[ev.Event]:
+    """The events with neighbouring deltas of one kind as one: painting costs a piece, not a character."""
+    held: ev.Delta | None = None
+    pieces: list[str] = []
+
+    def release() -> Iterator[ev.Event]:
+        if held is not None:
+            yield _with_text(held, "".join(pieces))
+
+    for event in events:
+        if isinstance(event, ev.ReasoningDelta | ev.ReplyDelta | ev.ProseDelta):
+            same = type(event) is type(held) and _file(event) == _file(held)
+            if not same:
+                yield from release()
+                held, pieces = event, []
+            pieces.append(event.text)
+        else:
+            yield from release()
+            held = None
+            yield event
+    yield from release()
+
+
+def _file(event: ev.Event | None) -> str:
+    return event.file if isinstance(event, ev.ProseDelta) else ""
+
+
+def _with_text(event: ev.Delta, text: str) -> ev.Event:
+    if isinstance(event, ev.ProseDelta):
+        return ev.ProseDelta(seq=event.seq, at=event.at, file=event.file, text=text)
+    return type(event)(seq=event.seq, at=event.at, text=text)
+
+
+class Feed:
+    """Feed it every event in order."""
+
+    def __init__(self, *, reasoning: Sink, prose: Sink, tools: Sink, steering: Sink) -> None:
+        self._reasoning = reasoning
+        self._prose = prose
+        self._tools = tools
+        self._steering = steering
+        self.live = ""  # the file that is being written, or ""
+        self.live_words = 0  # of what arrived of it
+        self.wrote = ""  # the file whose prose came last
+        self._unnamed = ""  # prose that came before its file's name
+        self._stream = ""  # which stream the reasoning pane stands in
+        self._calling = ""  # the tool call that is arriving
+
+    def apply(self, event: ev.Event) -> None:
+        """Show one event."""
+        match event:
+            case ev.ReasoningDelta(text=text):
+                self._think("reasoning", text, "dim")
+            case ev.ReplyDelta(text=text):
+                self._think("reply", text, "plain")
+            case ev.ProseDelta(file=file, text=text):
+                self._write(file, text)
+            case ev.StepStarted(step=step):
+                self._end_prose()
+                if self._stream:
+                    self._reasoning.line("", "plain")
+                self._stream = ""
+                self._reasoning.line(f"step {step}", "rule")
+            case ev.ToolArriving(name=name):
+                self._end_prose()
+                self._calling = name
+                self._tools.tail(f"… {name}", "accent")
+            case ev.ReplyCut(why=why):
+                self._end_prose()
+                self._tools.line(f"✂ reply cut: {why}", "bad")
+            case ev.ReplyFinished():
+                self._end_prose()
+            case ev.ToolStarted(name=name):
+                self._tools.tail(f"… {name}", "accent")
+            case ev.ToolFinished():
+                self._tools.line(_gist(event), "good" if event.ok else "bad")
+            case ev.BackendPreparing():
+                share = f" {event.done:.0%}" if event.done is not None else ""
+                self._tools.tail(f"… {event.text}{share}", "accent")
+            case _:
+                self._steer(event)
+
+    def _steer(self, event: ev.Event) -> None:
+        def line(text: str, style: str) -> None:
+            self._steering.line(" ".join(text.split()), style)
+
+        match event:
+            case ev.BackendSwitched():
+                line(f"⇄ {event.model} @ {event.backend}", "accent")
+            case ev.BackendFault():
+                again = f" Again in {event.retry_in:.0f} s." if event.retry_in is not None else ""
+                line(f"! {event.error}{again}", "bad")
+            case ev.AuthorEdited(file=file, sha256=""):
+                line(f"✎ you removed {file}", "author")
+            case ev.AuthorEdited(file=file, words=words):
+                line(f"✎ you edited {file}: {words:,} words", "author")
+            case ev.NoteGiven(text=text) | ev.AnswerGiven(text=text):
+                line(f"› {text}", "author")
+            case ev.QuestionAsked(text=text):
+                line(f"? {text}", "accent")
+            case ev.MergeConflict(file=file):
+                line(f"≠ {file}: you both changed the same sentence; yours stays", "author")
+            case ev.PartialKept():
+                line(f"✂ kept {event.words:,} words of {event.file or 'prose'} from a cut reply", "note")
+            case ev.ContextCompressed():
+                line(f"■ conversation compressed: {event.before:,} → {event.after:,} tokens", "note")
+            case ev.Paused(why=why):
+                line(f"‖ paused: {why}", "note")
+            case ev.Resumed():
+                line("▶ going on", "note")
+            case ev.RunFinished(reason=reason):
+                line(f"■ finished: {reason}", "good")
+            case ev.RunFailed(error=error):
+                line(f"! {error}", "bad")
+            case _:
+                pass
+
+    def _think(self, stream: str, text: str, style: str) -> None:
+        if self._stream != stream and self._stream:
+            self._reasoning.line("", "plain")
+        self._stream = stream
+        self._reasoning.append(text, style)
+
+    def _write(self, file: str, text: str) -> None:
+        if not file:
+            self._unnamed += text
+            self._prose.append(text)
+            return
+        if file != self.live:
+            self.live_words = len(self._unnamed.split())
+            if not self._unnamed and file != self.wrote:
+                self._prose.line(f"·  ·  ·  {file}  ·  ·  ·", "centred")
+                self._prose.line("", "dim")
+            self.live, self.wrote, self._unnamed = file, file, ""
+        self.live_words += len(text.split())  # about: a word cut in two by the stream counts twice
+        self._prose.append(text)
+        self._tools.tail(f"… {self._calling or 'writing'}  {file}  {self.live_words:,} words", "accent")
+
+    def _end_prose(self) -> None:
+        if self.live or self._unnamed:
+            self._prose.line("", "dim")
+        self.live, self._unnamed = "", ""
+
+
+def _gist(event: ev.ToolFinished) -> str:
+    """`✓ write_file  chapter_03.md: 3,104 words`: the tool, and the first clause of its result."""
+    first = next((line for line in event.result.splitlines() if line.strip()), "done").strip()
+    if event.ok:
+        first = first.partition("; ")[0].removeprefix("wrote ")
+    short = first if len(first) <= _GIST else first[: _GIST - 1] + "…"
+    return f"{'✓' if event.ok else '✗'} {event.name}  {short}"

@@ -1,0 +1,388 @@
+"""The desk: reasoning, prose, tools, the book's files, the steering; it draws events and sends commands."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import OptionList, Static
+from textual.worker import Worker, WorkerCancelled, WorkerState
+
+from studio import events as ev
+from studio.agent.commands import BackendCard, Session
+from studio.agent.progress import Progress
+from studio.errors import StudioError
+from studio.tui.editor import edit_in_terminal
+from studio.tui.feed import joined
+from studio.tui.fit import one_line, shown
+from studio.tui.live import Live
+from studio.tui.screens.backend_dialog import BackendDialog
+from studio.tui.screens.help import HelpScreen
+from studio.tui.screens.line_dialog import LineDialog
+from studio.tui.widgets.banner import Banner
+from studio.tui.widgets.file_list import AGENT, AUTHOR, Listed
+from studio.tui.widgets.gauge import Gauge
+from studio.tui.widgets.header import DeskHeader
+from studio.tui.widgets.key_line import KeyLine
+from studio.tui.widgets.pane_tabs import PaneTabs
+from studio.tui.widgets.panes import TITLES, Panes
+from studio.tui.widgets.steering_line import SteeringLine
+from studio.tui.widgets.text_pane import TextPane
+
+FRAME = 1 / 20  # seconds between two paintings
+AFTER_KEY = 0.12  # seconds a painting waits after a key, so that the key's own echo comes first
+LONGEST = 0.25  # seconds it waits at most
+
+WIDE, TALL = 110, 28  # from this size on, all panes are shown at once
+SMALLEST = (60, 16)
+
+PAUSING = "‖ pausing after this reply…"
+CUTTING = "✂ cutting the reply…"
+SWITCHING = "⇄ switching…"
+SAVING = "saving…"
+
+
+class DeskScreen(Screen[int]):
+    """Dismissed with the run's exit code."""
+
+    AUTO_FOCUS = ""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pause", "pause", key_display="Space", tooltip="hold after the reply in flight; go on"),
+        Binding("escape", "interrupt", "interrupt", key_display="Esc", tooltip="cut the reply now; what came is kept"),
+        Binding("i", "say", "note", tooltip="say something to the agent, or answer it"),
+        Binding("e", "edit", "edit", tooltip="open the chapter in $VISUAL or $EDITOR"),
+        Binding("b", "backend", "backend", tooltip="another backend or model from the next step on"),
+        Binding("t", "app.next_theme", "theme", tooltip="the next theme"),
+        Binding("slash", "search", "search", key_display="/", tooltip="search in the pane that has the keys"),
+        Binding("n", "search_on", "next place", show=False, tooltip="the next place of the search"),
+        Binding("question_mark", "help", "help", key_display="?", tooltip="this page"),
+        Binding("q", "leave", "quit", tooltip="save everything and quit (Ctrl+C too)"),
+        Binding("ctrl+c,ctrl+q", "leave", "quit", show=False, priority=True),
+        Binding("tab", "next_pane(1)", "next pane", show=False, key_display="Tab", tooltip="the next pane"),
+        Binding("shift+tab", "next_pane(-1)", "pane before", show=False),
+        Binding("l", "live", "live", show=False, tooltip="from a file back to the live prose"),
+        Binding("c", "screen.copy_text", "copy", show=False, tooltip="copy what the mouse selected"),
+        *(
+            Binding(str(number), f"pane('{name}')", title, show=False)
+            for number, (name, title) in enumerate(TITLES.items(), 1)
+        ),
+    ]
+    READING: ClassVar[list[tuple[str, str]]] = [
+        ("1 – 5", "a pane by its number"),
+        ("↑ ↓ PgUp PgDn Home", "read back: the pane stops following"),
+        ("End", "follow the stream again"),
+        ("[  ]", "the step before, the step after"),
+        ("Enter", "on a file of the book: read it; on the live one: back"),
+    ]
+
+    DEFAULT_CSS = """
+    DeskScreen { background: $background; }
+    DeskScreen #small { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
+    DeskScreen.narrow PaneTabs { display: block; }
+    DeskScreen.tiny > * { display: none; }
+    DeskScreen.tiny #small { display: block; }
+    """
+
+    def __init__(self, session: Session, backends: Callable[[], list[BackendCard]]) -> None:
+        """Show a session that was opened; it is worked on from the first paint and closed when the desk is left."""
+        super().__init__()
+        self._session = session
+        self._backends = backends
+        self._progress = Progress()
+        self._live = Live()
+        self._files: dict[str, Listed] = {}
+        self._inbox: list[ev.Event] = []
+        self._panes = Panes(id="panes")
+        self._asked = ""  # what the author asked for and the run has not reached yet
+        self._last_key = 0.0
+        self._last_flush = 0.0
+        self._dirty = True
+        self._sought = ""
+        self._code = 0
+        self._ended = False
+        self._leaving = False
+        self._work: Worker[int] | None = None
+
+    def compose(self) -> ComposeResult:
+        """Header, panes, gauge, steering line, keys."""
+        yield Static("", id="small", markup=False)
+        yield DeskHeader(self._session.root.name)
+        yield PaneTabs(TITLES)
+        yield self._panes
+        yield Banner(held_by=self._session.held_by)
+        yield Gauge()
+        yield SteeringLine(id="say")
+        yield KeyLine(self.BINDINGS)
+
+    def on_mount(self) -> None:
+        """Fill the panes from the record, then begin to work."""
+        for event in joined(self._session.history()):
+            self._take(event)
+        self._session.subscribe(self._inbox.append)
+        self.set_interval(FRAME, self._frame)
+        self._panes.prose.focus()
+        self._work = self.run_worker(self._session.work(), name="work", group="work")
+
+    @on(Worker.StateChanged)
+    def work_changed(self, event: Worker.StateChanged) -> None:
+        """The run has ended: the desk stays for reading."""
+        if event.worker is self._work and event.state in (WorkerState.SUCCESS, WorkerState.CANCELLED):
+            self._code = event.worker.result or 0
+            self._ended = True
+            self._asked = ""
+            self._dirty = True
+
+    # --- drawing --------------------------------------------------------------------------------------------------
+
+    def _take(self, event: ev.Event) -> None:
+        self._progress.apply(event)
+        self._live.apply(event)
+        self._panes.feed.apply(event)
+        match event:
+            case ev.FileWritten(file=file, words=words):
+                self._files[file] = Listed(file, words, AGENT)
+            case ev.AuthorEdited(file=file, sha256=""):
+                self._files.pop(file, None)
+            case ev.AuthorEdited(file=file, words=words):
+                self._files[file] = Listed(file, words, AUTHOR)
+            case ev.Paused() | ev.Resumed() | ev.RunFinished() | ev.RunFailed():
+                self._asked = self._asked if self._asked == SAVING else ""
+            case ev.BackendSwitched() | ev.BackendFault():
+                self._asked = "" if self._asked == SWITCHING else self._asked
+            case _:
+                pass
+
+    def _frame(self) -> None:
+        """The one timer of the screen: drains what came, paints what changed."""
+        now = time.monotonic()
+        if now - self._last_key < AFTER_KEY and now - self._last_flush < LONGEST:
+            return
+        if not self._inbox and not self._dirty and now - self._last_flush < 1:
+            return
+        self._last_flush = now
+        self._dirty = False
+        came, self._inbox[:] = list(self._inbox), []
+        for event in joined(came):
+            self._take(event)
+        reading = self._panes.reading
+        if reading and any(isinstance(e, ev.FileWritten | ev.AuthorEdited) and e.file == reading for e in came):
+            self._read(reading)
+        self._panes.flush(self._listed())
+        self._show_state(self._live.tick(now))
+
+    def _show_state(self, speed: float) -> None:
+        progress, asked = self._progress, self._asked
+        self.query_one(DeskHeader).show(progress, asked=asked)
+        self.query_one(Gauge).show(progress, estimate=self._live.tokens, speed=speed, asked=asked)
+        self.query_one(Banner).show(progress, asked=asked, ended=self._ended)
+        self.query_one(SteeringLine).ask(progress.question)
+
+    def _listed(self) -> list[Listed]:
+        feed, files = self._panes.feed, dict(self._files)
+        if feed.live:
+            known = files.get(feed.live, Listed(feed.live, feed.live_words, AGENT))
+            files[feed.live] = known._replace(live=True)
+        return list(files.values())
+
+    def on_key(self, event: events.Key) -> None:
+        """A key's echo comes before the next painting."""
+        self._last_key = time.monotonic()
+
+    def on_input_changed(self) -> None:
+        """So does what is typed."""
+        self._last_key = time.monotonic()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """All panes at once, or one at a time, or too small for either."""
+        width, height = event.size
+        self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
+        self.query_one("#small", Static).update(
+            Content(
+                f"This terminal is too small: {width}×{height}.\nThe desk needs {SMALLEST[0]}×{SMALLEST[1]}.\n\n"
+                "The run goes on."
+            )
+        )
+        self.set_class(width < WIDE or height < TALL, "narrow")
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self._panes.lay_out(narrow=self.has_class("narrow"))
+        self.query_one(PaneTabs).show(self._panes.chosen)
+        if self.has_class("narrow") and not isinstance(self.focused, SteeringLine):
+            self._panes.pane(self._panes.chosen).focus()
+        self._dirty = True
+
+    # --- commands -------------------------------------------------------------------------------------------------
+
+    def _may_command(self) -> bool:
+        if self._session.held_by:
+            self.notify(shown(self._session.held_by), markup=False, severity="warning", timeout=4)
+            return False
+        if self._ended:
+            self.notify("The run has ended; open the book again to go on with it.", markup=False, timeout=4)
+            return False
+        return not self._leaving
+
+    def action_pause(self) -> None:
+        """Space."""
+        if not self._may_command():
+            return
+        if self._progress.state == "paused" or self._asked == PAUSING:
+            self._asked = ""
+            self._session.run.resume()
+        elif self._asked != CUTTING:
+            self._asked = PAUSING
+            self._session.run.pause()
+        self._dirty = True
+
+    def action_interrupt(self) -> None:
+        """Esc."""
+        if self._may_command() and self._progress.state != "paused":
+            self._asked = CUTTING
+            self._session.run.interrupt()
+            self._dirty = True
+
+    def action_say(self) -> None:
+        """i."""
+        if self._may_command():
+            self.query_one(SteeringLine).focus()
+
+    def on_steering_line_said(self, message: SteeringLine.Said) -> None:
+        """The author said something."""
+        if not self._may_command():
+            return
+        if self._progress.question:
+            self._session.run.answer(message.text)
+        else:
+            self._session.run.note(message.text)
+        self._dirty = True
+
+    def on_steering_line_left(self) -> None:
+        """The keys are the desk's again."""
+        self._panes.pane(self._panes.chosen).focus()
+
+    @work(exclusive=True, group="dialog")
+    async def action_backend(self) -> None:
+        """b."""
+        if not self._may_command():
+            return
+        cards = await asyncio.to_thread(self._backends)
+        choice = await self.app.push_screen_wait(BackendDialog(cards, self._progress.backend))
+        if choice is not None and self._may_command():
+            self._asked = SWITCHING
+            self._session.run.switch(choice)
+            self._dirty = True
+
+    @work(group="leave")
+    async def action_leave(self) -> None:
+        """q: stop, save, go. Once more while that takes long: cut it short."""
+        if self._leaving:
+            if self._work is not None:
+                self._work.cancel()
+            return
+        self._asked = SAVING
+        self._dirty = True
+        await self.end()
+        self.dismiss(self._code)
+
+    async def end(self) -> None:
+        """Stop the run and let go of the book."""
+        self._leaving = True
+        self._session.run.stop()
+        if self._work is not None:
+            if self._session.held_by:
+                self._work.cancel()
+            try:
+                self._code = await self._work.wait()
+            except WorkerCancelled:
+                self._code = 0
+        await self._session.close()
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def action_pane(self, name: str) -> None:
+        """1-5."""
+        self._panes.chosen = name
+        self._arrange()
+        self._panes.pane(name).focus()
+
+    def action_next_pane(self, step: int) -> None:
+        """Tab."""
+        names = list(TITLES)
+        focused = self.focused.id if self.focused is not None else None
+        current = focused if focused in names else self._panes.chosen
+        self.action_pane(names[(names.index(current) + step) % len(names)])
+
+    def on_pane_tabs_chosen(self, message: PaneTabs.Chosen) -> None:
+        """A click on a tab."""
+        self.action_pane(message.name)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The pane that has the keys is the one a small screen shows."""
+        if event.widget.id in TITLES:
+            self._panes.chosen = event.widget.id
+        typing = isinstance(event.widget, SteeringLine)
+        self.query_one(KeyLine).show(SteeringLine.KEYS if typing else self.BINDINGS)
+
+    @on(OptionList.OptionSelected, "#files")
+    def choose_file(self, event: OptionList.OptionSelected) -> None:
+        """Enter on a file: read it; on the live one: back to the stream."""
+        file = event.option.id or ""
+        if file == self._panes.feed.live or file not in self._files:
+            self.action_live()
+        else:
+            self._read(file)
+        if self.has_class("narrow"):
+            self.action_pane("prose")
+
+    def _read(self, file: str) -> None:
+        try:
+            self._panes.read(self._session.root, file)
+        except OSError as error:
+            self.notify(f"{one_line(file)} can't be read ({error.strerror}).", severity="warning", markup=False)
+        self._dirty = True
+
+    def action_live(self) -> None:
+        """l."""
+        self._panes.read_live()
+        self._dirty = True
+
+    @work(exclusive=True, group="editor")
+    async def action_edit(self) -> None:
+        """e: the file that is read, the one chosen in the list, or the one whose prose came last."""
+        panes = self._panes
+        in_list = panes.files.selected()
+        file = panes.reading or (in_list if panes.files.has_focus else panes.feed.wrote) or in_list
+        if file not in self._files:
+            missing = f"{one_line(file)} is not on disk yet." if file else "The book has no file to edit yet."
+            self.notify(missing, markup=False)
+            return
+        try:
+            await edit_in_terminal(self.app, self._session.root / file)
+        except StudioError as error:
+            self.notify(shown(str(error)), severity="warning", markup=False, timeout=8)
+        self._dirty = True
+
+    @work(exclusive=True, group="dialog")
+    async def action_search(self) -> None:
+        """/."""
+        wanted = await self.app.push_screen_wait(LineDialog("Search in this pane", self._sought))
+        if wanted is not None:
+            self._sought = wanted
+            self.action_search_on()
+
+    def action_search_on(self) -> None:
+        """n."""
+        pane = self.focused if isinstance(self.focused, TextPane) else self._panes.prose
+        if not pane.search(self._sought):
+            self.notify(f"“{one_line(self._sought)}” is not in this pane.", markup=False, timeout=3)
+
+    def action_help(self) -> None:
+        """?."""
+        self.app.push_screen(HelpScreen(self.BINDINGS, self.READING))

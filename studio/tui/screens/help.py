@@ -1,0 +1,79 @@
+"""The help: how to steer, and every key, taken from the bindings of the screen beneath."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+STEERING = [
+    (
+        "Edit a file",
+        "Open any chapter in any editor, here with e or in another window, and save. The agent is told what you "
+        "changed before its next step, and where the old wording still stands. What you write stays: where you both "
+        "changed the same sentence, yours wins.",
+    ),
+    (
+        "Say something",
+        "Press i, type, Enter. It reaches the agent before its next step, word for word, and is never forgotten. When "
+        "the agent asks you something, the same line answers it.",
+    ),
+    (
+        "Pause",
+        "Space lets the reply in flight end and then holds the run; Space again goes on. Esc cuts the reply at once; "
+        "what had arrived is kept, and the agent goes on from there.",
+    ),
+    ("Change the model", "Press b: another backend answers from the next step on, with the whole conversation."),
+    ("Leave", "q saves everything and quits; opening the book again goes on at the same place."),
+]
+
+
+class HelpScreen(ModalScreen[None]):
+    """Shows `STEERING` and the keys of the screen beneath."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,ctrl+c", "dismiss", "Close", priority=True),
+    ]
+
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; background: $background 60%; }
+    HelpScreen > VerticalScroll {
+        width: 84; max-width: 96%; height: auto; max-height: 92%;
+        border: round $border; border-title-color: $primary; border-subtitle-color: $text-muted;
+        background: $surface; padding: 1 3;
+        scrollbar-size-vertical: 1; scrollbar-color: $border-blurred; scrollbar-background: $surface;
+    }
+    HelpScreen Static { height: auto; width: 100%; }
+    """
+
+    def __init__(self, bindings: Iterable[BindingType], more: Iterable[tuple[str, str]] = ()) -> None:
+        """Make the page.
+
+        Args:
+            bindings: those with a tooltip are listed, with the tooltip as what the key does.
+            more: (keys as shown, what they do), listed after them.
+        """
+        super().__init__()
+        self._keys = [
+            (binding.key_display or binding.key, binding.tooltip)
+            for binding in bindings
+            if isinstance(binding, Binding) and binding.tooltip
+        ]
+        self._keys += more
+
+    def compose(self) -> ComposeResult:
+        """One text that scrolls."""
+        wide = max(len(key) for key, _ in self._keys)
+        parts: list[tuple[str, str] | str] = []
+        for heading, text in STEERING:
+            parts += [(f"{heading}. ", "bold $primary"), f"{text}\n\n"]
+        for key, what in self._keys:
+            parts += [(f"{key:>{wide}}", "bold $accent"), f"   {what}\n"]
+        with VerticalScroll() as page:
+            page.border_title = Content("How to steer")
+            page.border_subtitle = Content("Esc closes")
+            yield Static(Content.assemble(*parts))

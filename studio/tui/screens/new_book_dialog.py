@@ -1,0 +1,44 @@
+"""The dialog that starts a book: what it should be, and what its folder is called."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from studio.tui.screens.dialog import Dialog
+from studio.tui.widgets.line_field import LineField
+from studio.tui.widgets.text_field import TextField
+
+
+class NewBookDialog(Dialog[tuple[str, str | None]]):
+    """Dismissed with (prompt, folder's name or None)."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "start", "Start", priority=True)]
+
+    def compose(self) -> ComposeResult:
+        """Two fields."""
+        with Vertical() as box:
+            box.border_title = Content("A new book")
+            box.border_subtitle = Content("Ctrl+S starts · Tab next field · Esc leaves")
+            yield Static("What should it be? A line or some pages.", markup=False)
+            yield TextField(placeholder="A short novel about a lighthouse keeper who …")
+            yield Static("The folder's name, or nothing: then it comes from the first words.", markup=False)
+            yield LineField(classes="last")
+            yield Static("", classes="problem", markup=False)
+
+    def action_start(self) -> None:
+        """Ctrl+S."""
+        prompt = self.query_one(TextField).text
+        if not prompt.strip():
+            self.query_one(".problem", Static).update(Content("Say what the book should be first."))
+            self.query_one(TextField).focus()
+            return
+        self.dismiss((prompt, self.query_one(LineField).value.strip() or None))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the last field."""
+        event.stop()
+        self.action_start()

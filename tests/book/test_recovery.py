@@ -1,0 +1,143 @@
+"""A damaged record: what can be read of it goes on, the rest is kept, and the chapters are never touched."""
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from studio import events as ev
+from studio.book.journal import Journal, peek, sha256_of
+from studio.errors import BookError
+
+EVENTS = 400
+
+
+def text_of(number: int) -> str:
+    return random.Random(number).randbytes(300).hex()
+
+
+@pytest.fixture
+async def sound(root: Path) -> Path:
+    """A book with a record of some hundred pages, and a chapter."""
+    (root / "chapter_01.md").write_text("One.\n")
+    journal = Journal.open(root)
+    for number in range(EVENTS):
+        journal.append(ev.NoteGiven(text=f"note {number}"), text_of(number))
+        if number % 20 == 0:
+            await journal.durable()  # so that both tables lie all over the file
+    await journal.close()
+    return root / ".studio/journal.db"
+
+
+def overwrite(start: float, end: float) -> Callable[[Path], None]:
+    """Noise over a part of the file, from 0.0 to 1.0."""
+
+    def damage(file: Path) -> None:
+        body = bytearray(file.read_bytes())
+        a, b = int(start * len(body)), int(end * len(body))
+        body[a:b] = random.Random(1).randbytes(b - a)
+        file.write_bytes(bytes(body))
+
+    return damage
+
+
+def cut(file: Path) -> None:
+    with file.open("r+b") as handle:
+        handle.truncate(file.stat().st_size // 2 + 123)
+
+
+def change_an_event(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    with connection:
+        connection.execute("UPDATE events SET body = X'FF00' WHERE seq = 7")
+    connection.close()
+
+
+def drop_a_table(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    with connection:
+        connection.execute("DROP TABLE versions")
+        connection.execute("CREATE TABLE versions (something)")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "events"),
+    [
+        (overwrite(0.3, 0.4), EVENTS // 3),
+        (overwrite(0.6, 0.65), EVENTS // 3),
+        (overwrite(0.9, 1.0), EVENTS // 3),
+        (cut, EVENTS // 4),
+        (change_an_event, EVENTS - 1),
+        (drop_a_table, EVENTS),
+        (overwrite(0.0, 0.001), 0),
+        (lambda file: file.write_text("this is no database" * 1000), 0),
+    ],
+    ids=["noise early", "noise middle", "noise late", "cut", "an event", "no versions", "no header", "text"],
+)
+async def test_what_can_be_read_of_a_damaged_record_goes_on(
+    damage: Callable[[Path], object], events: int, sound: Path, root: Path
+) -> None:
+    damage(sound)
+    broken = sound.read_bytes()
+    journal = Journal.open(root)
+    assert "was damaged: it is kept as journal.corrupt-" in journal.recovered
+    found = list(journal.read())
+    assert len(found) >= events
+    seqs = [event.seq for event in found]
+    assert seqs == sorted(set(seqs))
+    for event in found:
+        assert isinstance(event, ev.NoteGiven)
+        assert event.text == f"note {event.seq - 1}"
+        if journal.has_text(sha256_of(text_of(event.seq - 1))):
+            assert journal.text(sha256_of(text_of(event.seq - 1))) == text_of(event.seq - 1)
+    stamped = journal.append(ev.Resumed())
+    assert stamped.seq == max(seqs, default=0) + 1
+    await journal.close()
+    aside = list((root / ".studio").glob("journal.corrupt-*.db"))
+    assert [file.read_bytes()[: len(broken)] == broken for file in aside] == [True]
+    assert (root / "chapter_01.md").read_text() == "One.\n"
+    again = Journal.open(root)
+    assert again.recovered == ""
+    assert len(list(again.read())) == len(found) + 1
+    await again.close()
+
+
+async def test_a_record_killed_in_the_middle_of_its_log_is_not_called_damaged(root: Path) -> None:
+    journal = Journal.open(root)
+    for number in range(50):
+        journal.append(ev.NoteGiven(text=str(number)), text_of(number))
+        await journal.durable()
+    copy = root.parent / "copy"
+    shutil.copytree(root, copy)
+    await journal.close()
+    log = copy / ".studio/journal.db-wal"
+    with log.open("r+b") as handle:
+        handle.truncate(log.stat().st_size - 1000)
+    torn = Journal.open(copy)
+    assert torn.recovered == ""
+    assert len(list(torn.read())) >= 40
+    await torn.close()
+
+
+async def test_a_damaged_version_is_told_and_the_others_are_read(root: Path, sound: Path) -> None:
+    connection = sqlite3.connect(sound)
+    with connection:
+        connection.execute("UPDATE versions SET body = X'00' WHERE sha256 = ?", (sha256_of(text_of(3)),))
+    connection.close()
+    reader = Journal.open_readonly(root)
+    with pytest.raises(BookError, match="is damaged"):
+        reader.text(sha256_of(text_of(3)))
+    assert reader.text(sha256_of(text_of(4))) == text_of(4)
+
+
+async def test_the_library_tells_a_damaged_record_and_leaves_it(root: Path, sound: Path) -> None:
+    sound.write_text("this is no database" * 1000)
+    before = sound.read_bytes()
+    assert peek(root).readable is False
+    assert sound.read_bytes() == before
+    with pytest.raises(BookError, match="chapters are files of their own"):
+        list(Journal.open_readonly(root).read())
