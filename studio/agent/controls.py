@@ -1,6 +1,7 @@
 """Pause, resume, interrupt, stop: what the author asked for, and the places in the run where it takes hold."""
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -109,7 +110,7 @@ class Controls:
         self._changed.clear()
         if self._stop or self._pause is not None:
             return
-        try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
-        except TimeoutError:
-            return
+        # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()

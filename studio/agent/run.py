@@ -146,8 +146,9 @@ class Run:
     async def _drive(self) -> int:
         book, conversation = self._book, self._book.conversation
         was_paused = book.progress.state == "paused"
-        await book.watcher.scan(full=True)
+        # Settled first: what a write of ours displaced before a crash is told once, not as a new save as well.
         await book.manuscript.settle()
+        await book.watcher.scan(full=True)
         if conversation.reply_open and conversation.has_arrived:
             keep_partial(conversation, "the studio was closed", self._record)
         self._announce()

@@ -67,6 +67,7 @@ class Feed:
         self.wrote = ""  # the file whose prose came last
         self._unnamed = ""  # prose that came before its file's name
         self._stream = ""  # which stream the reasoning pane stands in
+        self._whole = True  # the last piece of prose was not cut: what comes next begins a line
         self._calling = ""  # the tool call that is arriving
 
     def apply(self, event: ev.Event) -> None:
@@ -90,9 +91,11 @@ class Feed:
                 self._tools.tail(f"… {name}", "accent")
             case ev.ReplyCut(why=why):
                 self._end_prose()
+                self._whole = False
                 self._tools.line(f"✂ reply cut: {why}", "bad")
             case ev.ReplyFinished():
                 self._end_prose()
+                self._whole = True
             case ev.ToolStarted(name=name):
                 self._tools.tail(f"… {name}", "accent")
             case ev.ToolFinished():
@@ -151,24 +154,30 @@ class Feed:
             return
         if file != self.live:
             self.live_words = len(self._unnamed.split())
-            if not self._unnamed and file != self.wrote:
-                self._prose.line(f"·  ·  ·  {file}  ·  ·  ·", "centred")
-                self._prose.line("", "dim")
+            if not self._unnamed:
+                self._begin_prose(file)
             self.live, self.wrote, self._unnamed = file, file, ""
         self.live_words += len(text.split())  # about: a word cut in two by the stream counts twice
         self._prose.append(text)
-        self._tools.tail(f"… {self._calling or 'writing'}  {file}  {self.live_words:,} words", "accent")
+        self._tools.tail(f"… {self._calling or 'writing'} {file}: {self.live_words:,} words", "accent")
+
+    def _begin_prose(self, file: str) -> None:
+        if file != self.wrote:
+            if self.wrote:
+                self._prose.line("", "dim")
+            self._prose.line(f"·  ·  ·  {file}  ·  ·  ·", "centred")
+            self._prose.line("", "dim")
+        elif self._whole:
+            self._prose.line("", "plain")
 
     def _end_prose(self) -> None:
-        if self.live or self._unnamed:
-            self._prose.line("", "dim")
         self.live, self._unnamed = "", ""
 
 
 def _gist(event: ev.ToolFinished) -> str:
-    """`✓ write_file  chapter_03.md: 3,104 words`: the tool, and the first clause of its result."""
+    """`✓ write_file chapter_03.md: 3,104 words`: the tool, and the first clause of its result."""
     first = next((line for line in event.result.splitlines() if line.strip()), "done").strip()
     if event.ok:
         first = first.partition("; ")[0].removeprefix("wrote ")
     short = first if len(first) <= _GIST else first[: _GIST - 1] + "…"
-    return f"{'✓' if event.ok else '✗'} {event.name}  {short}"
+    return f"{'✓' if event.ok else '✗'} {event.name} {short}"

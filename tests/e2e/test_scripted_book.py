@@ -49,7 +49,9 @@ def test_the_prose_that_streamed_is_the_prose_on_disk(play: Callable[..., Model]
     assert streamed == FILES["chapter_03.md"]
 
 
-def test_each_request_begins_with_the_bytes_of_the_one_before(play: Callable[..., Model], studio: StudioCommand) -> None:
+def test_each_request_begins_with_the_bytes_of_the_one_before(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
     model = play(BOOK)
     studio.run(*begin(model))
     requests = [request for request in model.raw_requests if "tools" in json.loads(request)]
@@ -143,7 +145,9 @@ def test_an_edit_during_step_5_is_in_request_6_and_a_stale_write_merges(
         wait_for(out, "author_edited", file="chapter_01.md")
         assert process.wait(60) == 0
     events = events_of(out.read_text())
-    steps = [event["step"] for event in events if event["event"] in ("step_started", "author_edited") and "step" in event]
+    steps = [
+        event["step"] for event in events if event["event"] in ("step_started", "author_edited") and "step" in event
+    ]
     assert steps == list(range(1, 13))
     order = [event["event"] if event["event"] != "step_started" else event["step"] for event in events]
     assert order.index(5) < order.index("author_edited") < order.index(6)
@@ -158,7 +162,9 @@ def test_an_edit_during_step_5_is_in_request_6_and_a_stale_write_merges(
     assert [event["merged"] for event in written] == [False, True]
 
 
-def test_both_changed_the_same_sentence_and_the_authors_stays(play: Callable[..., Model], studio: StudioCommand) -> None:
+def test_both_changed_the_same_sentence_and_the_authors_stays(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
     model = play(BOOK, pause=0.004)
     out = studio.home / "out.jsonl"
     with out.open("w") as file:

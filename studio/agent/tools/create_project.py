@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Struct
 
 from studio.agent.tool import Tool, ToolContext, ToolRefused
-from studio.book.layout import save_settings
+from studio.book.layout import load_settings, update_settings
 from studio.events import TitleGiven
 
 
@@ -20,12 +20,11 @@ async def carry_out(context: ToolContext, arguments: Arguments) -> str:
     title = " ".join(arguments.project_name.split())
     if not title:
         raise ToolRefused("The title is empty; call create_project again with the title of the book.")
-    given = context.settings.title
+    given = load_settings(context.folder.root).title
     if given and given != title:
         context.record(TitleGiven(title=given))
         return f"The author has titled this book “{given}”; that title stays. Go on with outline.md."
-    context.settings = structs.replace(context.settings, title=title)
-    save_settings(context.folder.root, context.settings)
+    update_settings(context.folder.root, title=title)
     context.record(TitleGiven(title=title))
     return f"The book is titled “{title}”. Its folder is ready; go on with outline.md."
 

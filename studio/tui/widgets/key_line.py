@@ -21,13 +21,13 @@ class KeyLine(Widget):
 
     def __init__(self, bindings: Iterable[BindingType], *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._bindings: list[Binding] = []
+        self._drawn: list[Binding] = []
         self._places: list[tuple[int, int, str]] = []  # (first cell, last cell, action) of each key drawn
         self.show(bindings)
 
     def show(self, bindings: Iterable[BindingType]) -> None:
         """Other keys."""
-        self._bindings = [binding for binding in bindings if isinstance(binding, Binding) and binding.show]
+        self._drawn = [binding for binding in bindings if isinstance(binding, Binding) and binding.show]
         self.refresh()
 
     def render(self) -> Content:
@@ -45,7 +45,7 @@ class KeyLine(Widget):
         return Content.assemble(*parts[:-1])
 
     def _fitting(self, width: int) -> tuple[list[Binding], str]:
-        kept = list(self._bindings)
+        kept = list(self._drawn)
         while True:
             taken = sum(cell_len(" ".join(_label(binding))) for binding in kept)
             for gap in _GAPS:
