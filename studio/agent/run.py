@@ -56,6 +56,7 @@ class Run:
         self._caller = Caller(book.conversation, self._controls, book.record)
         self._guide = Guide(book)
         self._prepared = False
+        self._announced = False
         self._next_backend: Backend | None = None
         self._switching: set[asyncio.Task[None]] = set()
 
@@ -151,7 +152,8 @@ class Run:
         await book.watcher.scan(full=True)
         if conversation.reply_open and conversation.has_arrived:
             keep_partial(conversation, "the studio was closed", self._record)
-        self._announce()
+        if self._backend.model:
+            self._announce()  # else only the server can say what it serves: see `_take_over`
         if was_paused:
             self._record(ev.Resumed())
         while True:
@@ -168,6 +170,7 @@ class Run:
                 self._controls.pause(str(gave_up.error), by="fault")
 
     def _announce(self) -> None:
+        self._announced = True
         backend = self._backend
         self._record(
             ev.RunStarted(
@@ -356,7 +359,9 @@ class Run:
             except BackendError as error:
                 raise BackendGaveUp(error) from error
             self._prepared = True
-            if self._book.progress.model != self._backend.model or self._book.progress.context != self._backend.context:
+            if not self._announced:
+                self._announce()
+            elif self._book.progress.model != self._backend.model or self._book.progress.context != self._backend.context:
                 # Only the server could say which model and window it serves.
                 self._announce_switch()
 

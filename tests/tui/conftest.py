@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from studio import events as ev
 from studio.agent.commands import BackendCard, BackendChoice, BookCard
@@ -234,3 +235,40 @@ def shelf() -> list[BookCard]:
 @pytest.fixture
 def prose() -> str:
     return PROSE
+
+
+class Glass:
+    """What is on the screen, and waiting until it is."""
+
+    @staticmethod
+    def text(app: StudioApp) -> str:
+        """The screen as the reader sees it."""
+        return "\n".join(strip.text for strip in app.screen._compositor.render_strips(app.size))
+
+    @classmethod
+    async def until(cls, pilot: Pilot[int], happened: Callable[[], object]) -> None:
+        """Wait for something to happen; the desk paints when its own timer says so."""
+        for _ in range(600):
+            if happened():
+                return
+            await pilot.pause(0.01)
+        raise AssertionError(f"it did not happen; the screen:\n{cls.text(pilot.app)}")  # type: ignore[arg-type]
+
+    @classmethod
+    async def shows(cls, pilot: Pilot[int], *texts: str) -> None:
+        """Wait until all of these are to be read."""
+        app = pilot.app
+        assert isinstance(app, StudioApp)
+        await cls.until(pilot, lambda: all(text in cls.text(app) for text in texts))
+
+    @classmethod
+    async def hides(cls, pilot: Pilot[int], text: str) -> None:
+        """Wait until this is no longer to be read."""
+        app = pilot.app
+        assert isinstance(app, StudioApp)
+        await cls.until(pilot, lambda: text not in cls.text(app))
+
+
+@pytest.fixture
+def glass() -> type[Glass]:
+    return Glass
