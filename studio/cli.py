@@ -69,18 +69,22 @@ def _bare(config: Config, parsed: argparse.Namespace) -> int:
             'There is no terminal to draw in. Start a book with `studio new "PROMPT" --headless`, go on with one by '
             "`studio resume BOOK --headless`, or run `studio` in a terminal."
         )
+    _check_theme(config)
     return _desk(config, None)
 
 
 def _new(config: Config, parsed: argparse.Namespace) -> int:
     workshop = _workshop(config, parsed)
     workshop.check()
+    _check_theme(config)
     book = workshop.create(parsed.prompt, parsed.name)
     return _work(config, parsed, workshop, book)
 
 
 def _resume(config: Config, parsed: argparse.Namespace) -> int:
     workshop = _workshop(config, parsed)
+    workshop.find(parsed.book)  # what is not there is said before anything else
+    _check_theme(config)
     return _work(config, parsed, workshop, parsed.book)
 
 
@@ -149,14 +153,21 @@ async def _headless(parsed: argparse.Namespace, workshop: "Workshop", book: str)
     )
 
 
+def _check_theme(config: Config) -> None:
+    """An unknown or broken theme is refused before a book is made or a screen taken."""
+    theme = config.chosen("theme")
+    if theme is not None:
+        from studio.tui.themes import load_themes, theme_folders
+
+        load_themes(theme_folders(config.folder)).get(str(theme))
+
+
 def _desk(config: Config, book: str | None, note: str | None = None) -> int:
     from studio.tui.app import StudioApp
     from studio.tui.themes import load_themes, theme_folders
 
     themes = load_themes(theme_folders(config.folder))
     theme = config.chosen("theme")
-    if theme is not None:
-        themes.get(str(theme))  # an unknown one is refused before the screen is taken
     from studio.wiring import Workshop
 
     app = StudioApp(

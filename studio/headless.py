@@ -13,6 +13,7 @@ import msgspec
 from studio import events as ev
 from studio.agent.commands import Commands
 from studio.backends.backend import BackendChoice
+from studio.errors import BookError
 from studio.printable import printable
 
 INTERRUPTED = 130
@@ -24,6 +25,10 @@ class DurableSession(Protocol):
     @property
     def run(self) -> Commands:
         """What the author can ask."""
+
+    @property
+    def failure(self) -> str:
+        """Why `work` returned 1; "" otherwise."""
 
     def subscribe_durable(self, reader: ev.Reader) -> None:
         """Call `reader` with every event once it is committed, deltas in groups."""
@@ -64,7 +69,13 @@ async def run_headless(
     if commands is not None:
         _read_commands(commands, session.run, waiting, err)
     code = await session.work()
-    await session.close()
+    failure = session.failure
+    try:
+        await session.close()
+    except BookError as error:
+        failure, code = str(error), error.exit_code
+    if failure:
+        print(f"studio: {printable(failure)}", file=err, flush=True)
     if gone.broken:
         # Python would complain about the closed pipe once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -166,8 +177,6 @@ def describe(event: ev.Event) -> str:
             return f"? {text}"
         case ev.RunFinished(reason=reason):
             return f"■ finished: {reason}"
-        case ev.RunFailed(error=error):
-            return f"! {error}"
         case _:
             return ""
 

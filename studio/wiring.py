@@ -56,9 +56,13 @@ class Workshop:
         """Start a book; returns its name."""
         return layout.create_book(self._config.projects, prompt, name).name
 
+    def find(self, book: str) -> Path:
+        """The book's folder. Raises `UsageError` when there is none."""
+        return layout.find_book(self._config.projects, book)
+
     async def open(self, book: str) -> "BookSession | FollowingSession":
         """Open a book, read-only if another studio holds it."""
-        root = layout.find_book(self._config.projects, book)
+        root = self.find(book)
         try:
             opened = await asyncio.to_thread(OpenBook.open, root)
         except BookHeld as held:
@@ -132,6 +136,11 @@ class BookSession:
     def hint(self) -> str:
         """How to choose a better model, when this one is the embedded one; "" otherwise."""
         return EMBEDDED_HINT if self._run.backend_name == "embedded" else ""
+
+    @property
+    def failure(self) -> str:
+        """Why the run failed, also when the record could not take it; "" otherwise."""
+        return self._run.failure
 
     @property
     def question(self) -> str:

@@ -55,6 +55,7 @@ class Run:
         self._controls = Controls(book.record)
         self._caller = Caller(book.conversation, self._controls, book.record)
         self._guide = Guide(book)
+        self.failure = ""  # why `work` returned 1, for whoever can't read it in the journal
         self._prepared = False
         self._announced = False
         self._next_backend: Backend | None = None
@@ -117,16 +118,11 @@ class Run:
             if not self._controls.paused:
                 self._record(ev.Paused(why="the author stopped the run"))
             return STOPPED
-        except BackendGaveUp as error:
-            self._record(ev.RunFailed(error=str(error)))
-            return FAILED
-        except StudioError as error:
-            self._record(ev.RunFailed(error=str(error)))
-            return FAILED
+        except (BackendGaveUp, StudioError) as error:
+            return self._fail(str(error))
         except Exception as error:
             log.exception("the run failed")
-            self._record(ev.RunFailed(error=f"The studio itself failed ({type(error).__name__}); its log says where."))
-            return FAILED
+            return self._fail(f"The studio itself failed ({type(error).__name__}); its log says where.")
         finally:
             for task in [watching, *self._switching]:
                 task.cancel()
@@ -137,12 +133,17 @@ class Run:
                 if backend is not None:
                     await backend.close()
 
+    def _fail(self, why: str) -> int:
+        self.failure = why
+        self._record(ev.RunFailed(error=why))
+        return FAILED
+
     async def _save(self) -> None:
         try:
             await self._book.journal.durable()
         except BookError as error:
-            # It can't be journaled, by its nature: the readers and the log are told.
-            log.error("%s", error)
+            # By its nature it can't be journaled: whoever holds the run has to say it.
+            self.failure = str(error)
 
     async def _drive(self) -> int:
         book, conversation = self._book, self._book.conversation
@@ -352,7 +353,10 @@ class Run:
         if self._next_backend is not None:
             await self._backend.close()
             self._backend, self._next_backend, self._prepared = self._next_backend, None, True
-            self._announce_switch()
+            if self._announced:
+                self._announce_switch()
+            else:
+                self._announce()
         if not self._prepared:
             try:
                 await self._controls.cuttable(self._backend.prepare(self._emit))
@@ -361,7 +365,9 @@ class Run:
             self._prepared = True
             if not self._announced:
                 self._announce()
-            elif self._book.progress.model != self._backend.model or self._book.progress.context != self._backend.context:
+            elif (
+                self._book.progress.model != self._backend.model or self._book.progress.context != self._backend.context
+            ):
                 # Only the server could say which model and window it serves.
                 self._announce_switch()
 

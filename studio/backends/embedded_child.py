@@ -41,13 +41,14 @@ def main() -> None:
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, 1)
         os.dup2(silent, 2)
-    print(json.dumps(answer), file=answers, flush=True)  # noqa: T201 - the answer to the parent
-    if "error" not in answer:
-        threading.Event().wait()
+    print(json.dumps(answer), file=answers, flush=True)
+    if "error" in answer:
+        os._exit(1)  # an orderly exit would trip over the thread that is still reading
+    threading.Event().wait()
 
 
 def _end_with_parent() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):
         pass
     os._exit(0)
 
@@ -83,7 +84,8 @@ def _reason(log: IO[bytes]) -> str:
     said = log.read().decode("utf-8", "replace")
     if re.search(r"failed to (create.context|allocate)", said):
         return "there is not enough memory for it with this window; try a smaller --context"
-    match = re.search(r"error loading model: (.+)", said)
+    match = re.search(r"error loading model: (?!.*failed to load model)(.+)", said)
+    match = match or re.search(r" E gguf_\w+: (.+)", said)
     return match[1].strip()[:200] if match else ""
 
 

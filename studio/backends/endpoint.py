@@ -82,7 +82,7 @@ class Endpoint:
         self._probe_path = probe_path
         self._first_byte, self._idle = first_byte, idle
         self._tokens = TokenCount(cache)
-        self._faults = Faults(name=name, base_url=base_url, model=model, key=key, hints=hints)
+        self._faults = Faults(name=given_base_url or name, base_url=base_url, model=model, key=key, hints=hints)
         self._client: AsyncOpenAI | None = None
 
     # --- getting ready --------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from studio.errors import BackendError
 
 YIELD_EVERY = 0.004  # seconds of CPU after which the loop gets its turn, however much is buffered
 LINGER = 3.0  # seconds for what may follow a reply's end: usage, [DONE], the end of the connection
+_FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:", b"error:")  # how a line of a stream begins
 ONLY_COMMENTS = 1800.0  # seconds that a server may send signs of life and nothing else
 
 
@@ -60,6 +61,7 @@ class Answer:
         self._clock = asyncio.get_running_loop().time
         self.fault: BackendError | None = None  # that the server reported inside the stream
         self.chunks = 0
+        self._head = b""  # how the answer begins, to tell something else from an empty stream
 
     @property
     def has_ended(self) -> bool:
@@ -76,6 +78,7 @@ class Answer:
                 if not self.chunks and "event-stream" not in content_type and block.lstrip()[:1] in (b"{", b"[", b"<"):
                     self._whole(block + b"".join([more async for more in blocks]))
                     return
+                self._head = self._head or block[:200].lstrip()
                 now = self._clock()
                 if now - heard > YIELD_EVERY / 4:
                     turn = now + YIELD_EVERY  # we have waited for this block: others had their turn
@@ -142,4 +145,6 @@ class Answer:
             return f"its server gave it up: {builder.finish_reason}"
         if builder.has_arrived:
             return "it ended without saying that it was done"
+        if self._head and not self._head.startswith(_FIELDS):
+            return self._faults.not_a_stream(self._head)
         return self._faults.nothing_came()

@@ -174,7 +174,7 @@ def why_pip_failed(errors: str) -> str:
     complaints = re.findall(r"^ERROR: (.+)$", errors, re.MULTILINE)
     if not complaints:
         return "pip failed"
-    return "pip says: " + re.sub(r"\w+://\S+", "…", complaints[-1]).rstrip(". ")[:200]  # an address may hold a password
+    return "pip says: " + re.sub(r"\w*://\S*", "…", complaints[-1]).rstrip(". ")[:200]  # an address may hold a password
 
 
 def _unpack(folder: Path, target: Path, weights: Weights) -> None:

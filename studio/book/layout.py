@@ -154,7 +154,7 @@ def create_book(projects: Path, prompt: str, name: str | None = None) -> Path:
     root = None
     try:
         if projects.exists() and not projects.is_dir():
-            raise BookError(f"The projects folder {projects} is a file; give another one with --projects.")
+            raise UsageError(f"The projects folder {projects} is a file; give another one with --projects.")
         projects.mkdir(parents=True, exist_ok=True)
         root = _make_folder(projects, name or slug(prompt), exact=name is not None)
         make_studio_folder(root)

@@ -1,4 +1,4 @@
-"""The conversation is a fold: it only grows at its end, pairs every call with its result, and survives a cut anywhere."""
+"""The conversation is a fold: it grows at its end only, pairs every call with its result, survives a cut anywhere."""
 
 import json
 
@@ -134,9 +134,7 @@ def test_messages_only_grow_and_every_result_follows_its_call(
 ) -> None:
     conversation = fold(START)
     before: list[Message] = []
-    number = 0
-    for calls, cut, message, again in history:
-        number += 1
+    for number, (calls, cut, message, again) in enumerate(history, 1):
         if cut:
             for event in (
                 ev.StepStarted(step=number, limit=300, message=message),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_each_request_begins_with_the_bytes_of_the_one_before(
     assert len(requests) == 12
     tools = {json.dumps(json.loads(request)["tools"]) for request in requests}
     assert len(tools) == 1
-    for before, after in zip(requests, requests[1:], strict=False):
+    for before, after in pairwise(requests):
         raw = raw_messages(before)
         assert raw_messages(after)[: len(raw)] == raw
 

@@ -64,7 +64,9 @@ def test_a_call_is_one_line_with_its_result() -> None:
         ev.ToolArriving(index=0, name="write_file"),
         ev.ProseDelta(file="chapter_01.md", text="Once upon a time"),
         ev.ToolStarted(id="1", name="write_file"),
-        ev.ToolFinished(id="1", name="write_file", ok=True, result="wrote chapter_01.md: 4 words; the outline asks more"),
+        ev.ToolFinished(
+            id="1", name="write_file", ok=True, result="wrote chapter_01.md: 4 words; the outline asks more"
+        ),
         ev.ToolFinished(id="2", name="read_file", ok=False, result="There is no x.md; list_files shows them.\nmore"),
     )
     assert pages["tools"].text.split("\n\n") == [
@@ -107,7 +109,13 @@ def test_what_the_author_did_and_what_went_wrong_is_steering() -> None:
         ev.BackendFault(error="The server is busy.", retry_in=4),
     )
     text = pages["steering"].text
-    for wanted in ("edited a.md: 1,200 words", "removed b.md", "› keep the whistle", "yours stays", "busy. Again in 4 s."):
+    for wanted in (
+        "edited a.md: 1,200 words",
+        "removed b.md",
+        "› keep the whistle",
+        "yours stays",
+        "busy. Again in 4 s.",
+    ):
         assert wanted in text
 
 
