@@ -9,7 +9,7 @@ import msgspec
 
 from studio import events as ev
 from studio.agent.open_book import OpenBook
-from studio.agent.prompts import prompt
+from studio.agent.prompts import guided_examples, prompt
 from studio.agent.step import Caller, complete_sentences
 from studio.backends.backend import Backend, Message, Reply, Sampling
 from studio.book.words import count_words
@@ -28,6 +28,9 @@ _NUMBERS = {
 }
 _CHAPTER_LINE = re.compile(r"^(?:#+\s*)?(?:chapter\s+)?(\d+)\s*[.):–—-]\s*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 _CONTINUES = re.compile(r"chapter_(\d+)\.md")
+
+
+_EDGES = " \t\"'“”‘’«»*_#`.,;:–—-"
 
 
 class Work(msgspec.Struct, kw_only=True):
@@ -94,7 +97,12 @@ class Guide:
         return {int(match.group(1)) for name in removed if (match := _CONTINUES.fullmatch(name))}
 
     def _title(self) -> Work:
-        messages = self._messages(prompt("guided_title", prompt=self._book.settings.prompt))
+        messages = [
+            message
+            for request, title in guided_examples().titles
+            for message in _shown(prompt("guided_title", prompt=request), title)
+        ]
+        messages += self._messages(prompt("guided_title", prompt=self._book.settings.prompt))
         return Work(
             messages=messages,
             sampling=Sampling(max_tokens=16, stop=("\n", ":"), temperature=0.7),
@@ -103,16 +111,21 @@ class Guide:
 
     def _outline(self, title: str) -> Work:
         settings = self._book.settings
-        count = settings.chapters or chapters_asked(settings.prompt) or DEFAULT_CHAPTERS
-        messages = self._messages(prompt("guided_outline", prompt=settings.prompt, title=title, count=count))
+        count = min(settings.chapters or chapters_asked(settings.prompt) or DEFAULT_CHAPTERS, MAX_CHAPTERS)
+        messages = []
+        for example, chapters in guided_examples().outlines.items():
+            # As many as are asked for: the model counts by what it is shown.
+            lines = [f"{number}. {chapters[(number - 1) % len(chapters)]}" for number in range(1, count + 1)]
+            messages += _shown(prompt("guided_outline", count=count, title=example), "\n".join(lines))
+        messages += self._messages(prompt("guided_outline", count=count, title=title))
 
         def call(text: str) -> ev.ToolCall:
-            lines = trim_list(text, min(count, MAX_CHAPTERS))
+            lines = trim_list(text, count)
             listing = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
             content = f"# {title}\n\n{settings.prompt.strip()}\n\n## Chapters\n\n{listing}\n"
             return _call("write_file", filename="outline.md", content=content, mode="create")
 
-        return Work(messages=messages, sampling=Sampling(max_tokens=24 * count + 40, temperature=0.7), call=call)
+        return Work(messages=messages, sampling=Sampling(max_tokens=12 * count + 8, temperature=0.7), call=call)
 
     def _chapter(self, title: str, number: int, heading: str, file: str, count: int) -> Work:
         before = self._book.folder.read(f"chapter_{number - 1:02}.md") if number > 1 else None
@@ -188,7 +201,8 @@ def trim_title(text: str) -> str:
     line = re.sub(
         r"^\W*(?:(?:title|chapter\s*\d*)\s*[:.–—-]\s*|\d+\s*[.):–—-]\s*)?", "", line.strip(), flags=re.IGNORECASE
     )
-    line = line.strip(" \t\"'“”‘’«»*_#`.,;:–—-")
+    # "The Red Sea: A Novel, by …": what follows is no title any more.
+    line = re.split(r"[:,;]| by | - ", line.strip(_EDGES), maxsplit=1)[0].strip(_EDGES)
     return line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0]
 
 
@@ -196,8 +210,8 @@ def trim_list(text: str, count: int) -> list[str]:
     """`count` different short titles out of free lines; what is missing is numbered."""
     titles: dict[str, str] = {}
     for line in text.splitlines():
-        title = trim_title(line.split(" - ")[0])
-        if 3 <= len(title) <= 60:
+        title = trim_title(line)
+        if 3 <= len(title) <= 48:
             titles.setdefault(title.casefold(), title)
     found = list(titles.values())[:count]
     return found + [f"Part {number}" for number in range(len(found) + 1, count + 1)]
@@ -207,6 +221,10 @@ def trim_prose(text: str) -> str:
     """Prose without a heading of its own and without a last half sentence."""
     text = re.sub(r"\A\s*(?:#+[^\n]*|\**chapter\s+\w+[^\n]{0,80})\n+", "", text.lstrip(), flags=re.IGNORECASE)
     return complete_sentences(text).rstrip() + "\n"
+
+
+def _shown(request: str, answer: str) -> list[Message]:
+    return [Message(role="user", text=request), Message(role="assistant", text=answer)]
 
 
 def _call(name: str, **arguments: str) -> ev.ToolCall:

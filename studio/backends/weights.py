@@ -167,7 +167,7 @@ def why_pip_failed(errors: str) -> str:
         "proxyerror": "the proxy can't be reached",
         "connection broken": "no package index can be reached",
         "do not match the hashes": "what arrived was damaged",
-        "no matching distribution": "the package index does not have it",
+        "no matching distribution": "no package index that can be reached has it",
     }.items():
         if sign in said:
             return reason

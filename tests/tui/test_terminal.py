@@ -45,7 +45,9 @@ class Terminal:
         end = time.monotonic() + LONGEST
         os.set_blocking(self.master, False)
         while wanted not in self.seen[after:]:
-            assert time.monotonic() < end, re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b" ", self.seen)[-6000:].decode("utf-8", "replace")
+            assert time.monotonic() < end, re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b" ", self.seen)[-6000:].decode(
+                "utf-8", "replace"
+            )
             try:
                 self.seen += os.read(self.master, 65536)
             except BlockingIOError:

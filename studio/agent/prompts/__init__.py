@@ -4,6 +4,9 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 
+import msgspec
+import yaml
+
 
 @cache
 def _template(name: str) -> Template:
@@ -17,3 +20,17 @@ def prompt(name: str, **values: object) -> str:
         KeyError: a value is missing.
     """
     return _template(name).substitute({key: str(value) for key, value in values.items()}).rstrip("\n")
+
+
+class GuidedExamples(msgspec.Struct, frozen=True):
+    """What guided mode shows a small model before it asks."""
+
+    titles: list[tuple[str, str]]  # (what the book is about, its title)
+    outlines: dict[str, list[str]]  # title -> chapter titles
+
+
+@cache
+def guided_examples() -> GuidedExamples:
+    """The examples, validated once."""
+    text = files("studio.agent.prompts").joinpath("guided_examples.yaml").read_text(encoding="utf-8")
+    return msgspec.convert(yaml.safe_load(text), GuidedExamples)
