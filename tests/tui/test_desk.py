@@ -308,18 +308,17 @@ async def test_slash_searches_the_pane_that_has_the_keys(desk_of: DeskOf, salt: 
         await glass.hides(pilot, "Needle again")
         assert "needle" in glass.text(app)
         await pilot.press("slash", *"xx", "enter")
-        await glass.shows(pilot, "“needlexx” is not in this pane.")
+        await glass.shows(pilot, "“xx” is not in this pane.")
 
 
 async def test_tab_goes_round_the_panes(desk_of: DeskOf, salt: Any, glass: Any) -> None:
-    app = desk_of(salt)
     for size in (WIDE, SMALL):
         app = desk_of(salt)
         async with app.run_test(size=size, notifications=True) as pilot:
             await opened(pilot, glass)
             seen = []
             for _ in range(6):
-                await glass.until(pilot, lambda: app.focused is not None)
+                await glass.until(pilot, lambda app=app: app.focused is not None)
                 assert app.focused is not None
                 seen.append(app.focused.id)
                 await pilot.press("tab")

@@ -1,5 +1,7 @@
 """The fold from events to panes: same text however the stream was cut, one line a call, nothing of a model obeyed."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,7 +56,7 @@ def test_joining_deltas_changes_nothing_that_is_shown(events: list[ev.Event]) ->
 @given(st.lists(DELTAS, max_size=40))
 def test_joining_leaves_no_two_neighbours_of_a_kind(events: list[ev.Event]) -> None:
     kept = list(joined(events))
-    for one, other in zip(kept, kept[1:], strict=False):
+    for one, other in pairwise(kept):
         both = type(one) is type(other) and isinstance(one, ev.DELTAS)
         assert not both or getattr(one, "file", "") != getattr(other, "file", "")
 

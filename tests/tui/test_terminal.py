@@ -91,7 +91,7 @@ def test_nothing_a_model_or_a_file_holds_acts_on_the_terminal(
 ) -> None:
     terminal = Terminal(scene, folder)
     terminals.append(terminal)
-    terminal.until((b"read only" if scene == "evil" else shows.encode()))
+    terminal.until(b"read only" if scene == "evil" else shows.encode())
     terminal.until("␛]52;c;".encode())
     terminal.press("5" if scene == "evil" else "")
     terminal.press("q")
