@@ -55,11 +55,14 @@ class DeskScreen(Screen[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "pause", key_display="Space", tooltip="hold after the reply in flight; go on"),
         Binding("escape", "interrupt", "interrupt", key_display="Esc", tooltip="cut the reply now; what came is kept"),
-        Binding("i", "say", "note", tooltip="say something to the agent, or answer it"),
+        # With priority, what is typed next finds the keys already given away, however fast it comes.
+        Binding("i", "say", "note", priority=True, tooltip="say something to the agent, or answer it"),
         Binding("e", "edit", "edit", tooltip="open the chapter in $VISUAL or $EDITOR"),
         Binding("b", "backend", "backend", tooltip="another backend or model from the next step on"),
         Binding("t", "app.next_theme", "theme", tooltip="the next theme"),
-        Binding("slash", "search", "search", key_display="/", tooltip="search in the pane that has the keys"),
+        Binding(
+            "slash", "search", "search", key_display="/", priority=True, tooltip="search in the pane that has the keys"
+        ),
         Binding("n", "search_on", "next place", show=False, tooltip="the next place of the search"),
         Binding("question_mark", "help", "help", key_display="?", tooltip="this page"),
         Binding("q", "leave", "quit", tooltip="save everything and quit (Ctrl+C too)"),
@@ -229,6 +232,10 @@ class DeskScreen(Screen[int]):
             return False
         return not self._leaving
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is typed into the steering line is text, also where it is a key of the desk."""
+        return not (action in ("say", "search") and isinstance(self.focused, SteeringLine))
+
     def action_pause(self) -> None:
         """Space."""
         if not self._may_command():
@@ -251,7 +258,8 @@ class DeskScreen(Screen[int]):
     def action_say(self) -> None:
         """i."""
         if self._may_command():
-            self.query_one(SteeringLine).focus()
+            # Not `focus()`: that comes a message later, and the first letters of the note would be taken for keys.
+            self.set_focus(self.query_one(SteeringLine))
 
     def on_steering_line_said(self, message: SteeringLine.Said) -> None:
         """The author said something."""
@@ -265,7 +273,7 @@ class DeskScreen(Screen[int]):
 
     def on_steering_line_left(self) -> None:
         """The keys are the desk's again."""
-        self._panes.pane(self._panes.chosen).focus()
+        self.set_focus(self._panes.pane(self._panes.chosen))
 
     @work(exclusive=True, group="dialog")
     async def action_backend(self) -> None:
@@ -369,13 +377,15 @@ class DeskScreen(Screen[int]):
             self.notify(shown(str(error)), severity="warning", markup=False, timeout=8)
         self._dirty = True
 
-    @work(exclusive=True, group="dialog")
-    async def action_search(self) -> None:
+    def action_search(self) -> None:
         """/."""
-        wanted = await self.app.push_screen_wait(LineDialog("Search in this pane", self._sought))
-        if wanted is not None:
-            self._sought = wanted
-            self.action_search_on()
+
+        def search(wanted: str | None) -> None:
+            if wanted is not None:
+                self._sought = wanted
+                self.action_search_on()
+
+        self.app.push_screen(LineDialog("Search in this pane", self._sought), search)
 
     def action_search_on(self) -> None:
         """n."""

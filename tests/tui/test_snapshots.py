@@ -1,0 +1,46 @@
+"""Still screens as pictures: a change of their looks is seen before it is shipped (`--snapshot-update` takes it)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from studio import events as ev
+
+PAUSED = ev.Paused(why="the author paused")
+
+
+def paused(salt: Any) -> Callable[[Pilot[int]], Awaitable[None]]:
+    """Lets the desk come to rest: paused, so that no clock is on it."""
+
+    async def rest(pilot: Pilot[int]) -> None:
+        while not salt.working:
+            await pilot.pause(0.01)
+        salt.tell(PAUSED)
+        await pilot.pause(0.4)
+
+    return rest
+
+
+@pytest.mark.parametrize("size", [(200, 50), (80, 24)], ids=["200x50", "80x24"])
+@pytest.mark.parametrize("theme", ["ink", "paper"])
+def test_the_desk(snap_compare: Any, desk_of: Any, salt: Any, size: tuple[int, int], theme: str) -> None:
+    assert snap_compare(desk_of(salt, theme), terminal_size=size, run_before=paused(salt))
+
+
+def test_the_help(snap_compare: Any, desk_of: Any, salt: Any) -> None:
+    async def ask(pilot: Pilot[int]) -> None:
+        await paused(salt)(pilot)
+        await pilot.press("question_mark")
+        await pilot.pause(0.2)
+
+    assert snap_compare(desk_of(salt), terminal_size=(120, 40), run_before=ask)
+
+
+def test_an_empty_library(snap_compare: Any, library_of: Any) -> None:
+    assert snap_compare(library_of(), terminal_size=(120, 30))
+
+
+def test_the_library(snap_compare: Any, library_of: Any, shelf: Any) -> None:
+    assert snap_compare(library_of(cards=shelf), terminal_size=(120, 30))
