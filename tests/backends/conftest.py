@@ -1,6 +1,7 @@
 """Fixtures: a loopback server whose every byte a test decides, and endpoints that talk to it."""
 
 import asyncio
+import importlib.util
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ import pytest
 from studio.backends.backend import Message, ToolSpec
 from studio.backends.dialects import Dialect
 from studio.backends.endpoint import Endpoint
+from studio.backends.weights import fetch_default
+from studio.config import cache_folder
+from studio.errors import BackendError
 from studio.events import Event
 
 HANG = object()  # send nothing more until the client goes away
@@ -229,3 +233,13 @@ def splits() -> Callable[[Any], Iterator[Any]]:
         yield whole[at:]
 
     return cut
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    if importlib.util.find_spec("xllamacpp") is None:
+        pytest.skip("xllamacpp is not installed: pip install 'studio[embedded]'")
+    try:
+        return asyncio.run(fetch_default(cache_folder(), lambda text, done: None))
+    except BackendError as error:
+        pytest.skip(str(error))

@@ -54,7 +54,7 @@ def test_a_name_no_folder_can_have_is_refused(name: str, tmp_path: Path) -> None
 
 def test_projects_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "projects").write_text("x")
-    with pytest.raises(BookError, match="is a file"):
+    with pytest.raises(UsageError, match="is a file"):
         create_book(tmp_path / "projects", "Salt")
     with pytest.raises(BookError, match="can't be made"):
         create_book(tmp_path / "projects" / "deeper", "Salt")

@@ -36,6 +36,7 @@ from studio.tui.widgets.text_pane import TextPane
 
 FRAME = 1 / 20  # seconds between two paintings
 AFTER_KEY = 0.12  # seconds a painting waits after a key, so that the key's own echo comes first
+COUNTS = 0.3  # seconds between two paintings of what only counts along: words, tokens, speed
 LONGEST = 0.25  # seconds it waits at most
 
 WIDE, TALL = 110, 28  # from this size on, all panes are shown at once
@@ -105,6 +106,7 @@ class DeskScreen(Screen[int]):
         self._asked = ""  # what the author asked for and the run has not reached yet
         self._last_key = 0.0
         self._last_flush = 0.0
+        self._last_counts = 0.0
         self._dirty = True
         self._sought = ""
         self._code = 0
@@ -168,16 +170,21 @@ class DeskScreen(Screen[int]):
             return
         if not self._inbox and not self._dirty and now - self._last_flush < 1:
             return
+        came, self._inbox[:] = list(self._inbox), []
+        # Counts that run along with the stream are read a few times a second; every other news is shown at once.
+        all_of_it = self._dirty or now - self._last_counts >= COUNTS or any(not isinstance(e, ev.DELTAS) for e in came)
         self._last_flush = now
         self._dirty = False
-        came, self._inbox[:] = list(self._inbox), []
         for event in joined(came):
             self._take(event)
         reading = self._panes.reading
         if reading and any(isinstance(e, ev.FileWritten | ev.AuthorEdited) and e.file == reading for e in came):
             self._read(reading)
-        self._panes.flush(self._listed())
-        self._show_state(self._live.tick(now))
+        self._panes.flush_stream()
+        if all_of_it:
+            self._last_counts = now
+            self._panes.flush_rest(self._listed())
+            self._show_state(self._live.tick(now))
 
     def _show_state(self, speed: float) -> None:
         progress, asked = self._progress, self._asked

@@ -69,7 +69,7 @@ def gauge_line(progress: Progress, width: int, *, estimate: int = 0, speed: floa
         "step": f"step {progress.step}/{progress.limit}" if progress.limit else "",
         "words": f"{progress.total_words:,} words",
         "cost": _cost(progress),
-        "speed": f"{speed:.0f} tok/s" if speed else "",
+        "speed": f"{speed:.0f} tok/s" if speed and progress.state in ("thinking", "writing") else "",
     }
     label, bar, gap = "Context ", 24, "   "
     # Shorter, step by step, until it fits.

@@ -65,11 +65,15 @@ class Panes(Horizontal):
             return self.files
         return self.prose if name == "prose" else self._texts[name]
 
-    def flush(self, files: list[Listed]) -> None:
-        """Draw what was added since the last time."""
-        for pane in self._texts.values():
-            pane.flush()
+    def flush_stream(self) -> None:
+        """Draw what was added to the panes that stream."""
+        self._texts["reasoning"].flush()
         self.prose.flush()
+
+    def flush_rest(self, files: list[Listed]) -> None:
+        """Draw the other panes."""
+        self._texts["tools"].flush()
+        self._texts["steering"].flush()
         if self.feed.live:
             self.prose.retitle(f"{self.reading} · on disk" if self.reading else f"{self.feed.live} · live")
         else:
