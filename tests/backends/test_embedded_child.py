@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,10 +26,12 @@ def start() -> Iterator[Start]:
     """`start(model, **settings)` starts the process; it is ended afterwards by its own pid."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def run(model: Path, **settings: Any) -> subprocess.Popen[bytes]:
+    def run(model: Path, *, address_space: int = 0, **settings: Any) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
         child = subprocess.Popen([sys.executable, "-P", embedded_child.__file__], stdin=pipe, stdout=pipe, stderr=pipe)
         started.append(child)
+        if address_space:  # bytes: a machine with room for everything would take minutes to refuse
+            resource.prlimit(child.pid, resource.RLIMIT_AS, (address_space, address_space))
         wanted = {"parent": os.getpid(), "model": str(model), "key": KEY, "context": 1024, "threads": 1}
         assert child.stdin is not None
         child.stdin.write(json.dumps(wanted | settings).encode() + b"\n")
@@ -145,4 +148,5 @@ def test_half_a_model_is_told_of(start: Start, tmp_path: Path, weights: Path) ->
 
 
 def test_a_window_without_the_memory_for_it_is_told_of(start: Start, weights: Path) -> None:
-    assert "--context" in answer_of(start(weights, context=1_000_000_000))["error"]
+    child = start(weights, context=1_000_000_000, address_space=4 << 30)
+    assert "--context" in answer_of(child)["error"]

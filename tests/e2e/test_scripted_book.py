@@ -274,3 +274,102 @@ def test_a_question_waits_for_the_author_and_goes_on_with_the_answer(
     done = studio.run("resume", "salt", "--headless", "--json", "--note", "Past, please.", *served_by(model))
     assert done.returncode == 0, done.stderr
     assert "Past, please." in model.requests[1]["messages"][-1]["content"]
+
+
+def test_a_cut_chapter_is_kept_and_gone_on_from_not_written_again(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    whole = "# Salt\n\nThe tide went out. It did not come back. Mara walked. She found a tent.\n"
+    kept = "# Salt\n\nThe tide went out. It did not come back. "
+    script = [
+        {
+            "reasoning_content": "Now the chapter.",
+            "calls": [call("w", "write_file", filename="chapter_01.md", content=whole, mode="create")],
+            "after": 12,
+            "continuation": {
+                "calls": [
+                    call("a", "write_file", filename="chapter_01.md", content=whole.removeprefix(kept), mode="append")
+                ]
+            },
+        },
+        {"calls": [call("end", "finish", summary="Done.")]},
+    ]
+    model = play(script)
+    done = studio.run(*begin(model))
+    assert done.returncode == 0, done.stderr
+    events = events_of(done.stdout)
+    assert len(named(events, "reply_cut")) == 1
+    assert [event["file"] for event in named(events, "partial_kept")] == ["chapter_01.md"]
+    told = model.requests[1]["messages"][-1]["content"]
+    assert "It did not come back." in told and "append" in told
+    assert "Mara walked" not in told
+    assert studio.files("salt") == {"chapter_01.md": whole}
+    assert model.requests[1]["messages"][:-1] == model.requests[0]["messages"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_saves_exits_with_130_and_the_book_goes_on(
+    number: signal.Signals, play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    model = play(BOOK, pause=0.003)
+    out = studio.home / "out.jsonl"
+    with out.open("w") as file:
+        process = studio.start(*begin(model), stdout=file)
+        wait_for(out, "step_started", step=5)
+        process.send_signal(number)
+        assert process.wait(30) == 130
+    assert events_of(out.read_text())[-1]["event"] == "paused"
+    # Without flags it goes on with the backend it was written with.
+    done = studio.run("resume", "salt", "--headless", "--json")
+    assert done.returncode == 0, done.stderr
+    assert named(events_of(done.stdout), "resumed")
+    assert studio.files("salt") == FILES
+
+
+def test_a_switch_between_two_servers_takes_the_whole_conversation_along(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    first, second = play(BOOK, pause=0.004), play(BOOK)
+    out = studio.home / "out.jsonl"
+    with out.open("w") as file:
+        process = studio.start(*begin(first), stdout=file, stdin=subprocess.PIPE)
+        assert process.stdin is not None
+        wait_for(out, "step_started", step=4)
+        process.stdin.write(json.dumps({"command": "switch", "backend": "openai", "base_url": second.url}) + "\n")
+        process.stdin.flush()
+        assert process.wait(60) == 0
+    events = events_of(out.read_text())
+    assert len(named(events, "backend_switched")) == 1
+    assert studio.files("salt") == FILES
+    before = [request for request in first.requests if "tools" in request][-1]["messages"]
+    after = next(request for request in second.requests if "tools" in request)["messages"]
+    assert after[: len(before)] == before
+
+
+def test_the_window_fills_and_the_conversation_is_compressed(play: Callable[..., Model], studio: StudioCommand) -> None:
+    long = "The tide went out and did not come back. " * 400
+    script = [
+        {"calls": [call("o", "write_file", filename="outline.md", content="# Plan\n\nA tent.\n", mode="create")]},
+        *(
+            {"calls": [call(f"w{n}", "write_file", filename=f"chapter_0{n}.md", content=long, mode="create")]}
+            for n in range(1, 4)
+        ),
+        {"calls": [call("end", "finish", summary="Done.")]},
+    ]
+    model = play(script)
+    flags = [*begin(model, "--context", "12000", "--max-steps", "12")]
+    done = studio.run(*flags)
+    events = events_of(done.stdout)
+    compressed = named(events, "context_compressed")
+    assert compressed and all(event["after"] < event["before"] for event in compressed)
+    summary = next(
+        message["content"]
+        for request in model.requests
+        for message in request["messages"]
+        if "replaced by this summary" in str(message.get("content"))
+    )
+    assert "A tent." in summary, "the outline is read back from the disk"
+    for request in model.requests:
+        calls = [c["id"] for m in request["messages"] if m["role"] == "assistant" for c in m.get("tool_calls", [])]
+        results = [m["tool_call_id"] for m in request["messages"] if m["role"] == "tool"]
+        assert results == calls

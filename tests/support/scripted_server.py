@@ -66,7 +66,17 @@ def serve(script: list[dict], log: Path, pause: float, size: int) -> ThreadingHT
             done = sum(message["role"] == "assistant" for message in body["messages"])
             aside = "tools" not in body
             step = {"content": "It reads well."} if aside else script[min(done, len(script) - 1)]
-            for delta in [{"role": "assistant"}, *chunks_of(step, size)]:
+            deltas = [{"role": "assistant"}, *chunks_of(step, size)]
+            # A step with a `continuation` breaks off half-way, until the studio says that it was cut.
+            if "continuation" in step:
+                if "cut off" in str(body["messages"][-1]["content"]):
+                    deltas = [{"role": "assistant"}, *chunks_of(step["continuation"], size)]
+                else:
+                    for delta in deltas[: step["after"]]:
+                        self.data({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+                    self.close_connection = True
+                    return
+            for delta in deltas:
                 self.data({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
                 if pause:
                     time.sleep(pause)
