@@ -56,6 +56,7 @@ class Run:
         self._caller = Caller(book.conversation, self._controls, book.record)
         self._guide = Guide(book)
         self.failure = ""  # why `work` returned 1, for whoever can't read it in the journal
+        self._names: dict[str, str] = {}  # a file as the model wrote it -> its name in the book
         self._prepared = False
         self._announced = False
         self._next_backend: Backend | None = None
@@ -254,7 +255,18 @@ class Run:
         await book.journal.durable()
 
     def _emit(self, event: ev.Event) -> None:
+        """Record what a backend tells; prose under the name its file will have."""
+        if isinstance(event, ev.ProseDelta) and event.file and (name := self._canonical(event.file)) != event.file:
+            event = ev.ProseDelta(file=name, text=event.text)
         self._record(event)
+
+    def _canonical(self, raw: str) -> str:
+        if raw not in self._names:
+            try:
+                self._names[raw] = self._book.folder.name(raw)
+            except BookError:
+                self._names[raw] = raw  # the tool will refuse it with the reason
+        return self._names[raw]
 
     def _message(self) -> str:
         book, conversation = self._book, self._book.conversation

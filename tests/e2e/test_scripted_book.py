@@ -284,7 +284,7 @@ def test_a_cut_chapter_is_kept_and_gone_on_from_not_written_again(
     script = [
         {
             "reasoning_content": "Now the chapter.",
-            "calls": [call("w", "write_file", filename="chapter_01.md", content=whole, mode="create")],
+            "calls": [call("w", "write_file", filename="chapter_01", content=whole, mode="create")],
             "after": 12,
             "continuation": {
                 "calls": [
