@@ -96,8 +96,9 @@ def test_a_book_is_watched_paused_noted_edited_and_finished(
     asked = len(model.requests)
     tmux.press("i")
     tmux.type("More gulls, please.")
+    tmux.shows("More gulls, please.", "Enter send")
     tmux.press("Enter")
-    tmux.shows("› tell the agent…")
+    tmux.shows("Space pause")
     if shutil.which("vim"):
         chapter = str(studio.projects / "salt" / "chapter_01.md")
         tmux.run_beside(["vim", "-es", "-u", "NONE", "-c", "%s/The lamp was lit/The lamp was out/ | wq", chapter])
