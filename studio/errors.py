@@ -32,10 +32,13 @@ class PathRefused(BookError):
 class BackendError(StudioError):
     """A model call failed. `retryable` says whether the same call may succeed a little later."""
 
-    def __init__(self, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retryable: bool = False, retry_after: float | None = None, answered: bool = True
+    ) -> None:
         super().__init__(message)
         self.retryable = retryable
         self.retry_after = retry_after  # seconds the server asked us to wait
+        self.answered = answered  # False: nothing at that address has said a word
 
 
 class ContextOverflow(BackendError):
@@ -49,5 +52,8 @@ class ContextOverflow(BackendError):
 class StreamCut(BackendError):
     """The stream ended before the reply was complete; what arrived has been emitted already."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message, retryable=True, retry_after=retry_after)
+    def __init__(
+        self, message: str, *, retryable: bool = True, retry_after: float | None = None, advice: str = ""
+    ) -> None:
+        super().__init__(message, retryable=retryable, retry_after=retry_after)
+        self.advice = advice  # "leaked_call": the model has to be told what to do otherwise

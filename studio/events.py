@@ -23,6 +23,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0  # of the prompt tokens, those written into a cache at a price of their own
+    cost: float | None = None  # US dollars, where the server says what it charged
     estimated: bool = False  # True: counted here, because the server reported none
 
 
@@ -32,6 +34,7 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     arguments: str
+    extra: str = ""  # JSON of what else came with it and must go back with it (Gemini's thought signature)
 
 
 # --- the run ------------------------------------------------------------------------------------------------------
@@ -102,12 +105,14 @@ class ReplyFinished(Event, frozen=True, tag="reply_finished"):
     finish_reason: str = ""
     usage: Usage | None = None  # as the server reported it; None = it did not
     reasoning_details: list[dict[str, Any]] | None = None  # OpenRouter's, to be sent back as they came
+    reasoning_field: str = ""  # the name under which the server sent its reasoning
 
 
 class ReplyCut(Event, frozen=True, tag="reply_cut"):
     """The reply ended before it was complete; what arrived is kept, and the step will be made again."""
 
     why: str
+    advice: str = ""  # what the model has to be told besides: "leaked_call" = its call came as text, or ""
 
 
 class PartialKept(Event, frozen=True, tag="partial_kept"):
@@ -270,6 +275,7 @@ class BackendSwitched(Event, frozen=True, tag="backend_switched"):
     model: str
     context: int
     base_url: str = ""
+    changes: tuple[str, ...] = ()  # what is different now, for the author: window, price, how the book is written
 
 
 class BackendFault(Event, frozen=True, tag="backend_fault"):
@@ -351,4 +357,7 @@ def encode(event: Event) -> bytes:
 
 def decode(body: bytes) -> AnyEvent:
     """The event back from `encode`. Raises `msgspec.DecodeError` for anything else; unknown fields are ignored."""
-    return _decoder.decode(body)
+    try:
+        return _decoder.decode(body)
+    except UnicodeDecodeError as error:  # msgspec lets it through where a string is broken UTF-8
+        raise msgspec.DecodeError(str(error)) from error

@@ -49,6 +49,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str | None = None
     base_url: str | None = None
     context: int | None = None
+    cut: bool = False
 
 
 async def run_headless(
@@ -277,6 +278,8 @@ def _obey(line: str, run: Commands, err: TextIO) -> None:
                 run.interrupt()
             case "stop":
                 run.stop()
+            case "retry":
+                run.retry()
             case "note":
                 run.note(asked.text)
             case "answer":
@@ -285,11 +288,11 @@ def _obey(line: str, run: Commands, err: TextIO) -> None:
                 choice = BackendChoice(
                     backend=asked.backend, model=asked.model, base_url=asked.base_url, context=asked.context
                 )
-                run.switch(choice)
+                run.switch(choice, cut=asked.cut)
             case "switch":
                 raise msgspec.ValidationError("`switch` needs a `backend`")
             case unknown:
                 raise msgspec.ValidationError(f"there is no command `{unknown}`")
     except msgspec.DecodeError as error:
-        known = "pause, resume, interrupt, note, answer, switch, stop"
+        known = "pause, resume, retry, interrupt, note, answer, switch, stop"
         print(f'Not a command ({error}): write {{"command":"…"}} with {known}.', file=err, flush=True)

@@ -28,8 +28,15 @@ class Commands(Protocol):
     def answer(self, text: str) -> None:
         """Answer the open question; a note, if none is open."""
 
-    def switch(self, choice: BackendChoice) -> None:
-        """Answer from another backend from the next call on; `backend_fault` says it if that can't be."""
+    def retry(self) -> None:
+        """Make the call that waits for its next try now; after a fault that paused the run, go on."""
+
+    def switch(self, choice: BackendChoice, *, cut: bool = False) -> None:
+        """Answer from another backend from the next call on; `backend_fault` says it if that can't be.
+
+        Args:
+            cut: once the other is ready, cut the reply in flight (what arrived is kept) instead of awaiting its end.
+        """
 
     def stop(self) -> None:
         """End the run now, resumable; the run's `work()` returns once all is saved."""

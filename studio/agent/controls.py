@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Interrupted(Exception):
-    """The author cut what was under way."""
+    """The author cut what was under way; the text says how."""
 
 
 class Stopped(Exception):
@@ -26,6 +26,8 @@ class Controls:
         self._pause: Paused | None = None
         self._stop = False
         self._cut = False
+        self._cut_why = ""
+        self._hurry = False
         self._under_way: asyncio.Task[Any] | None = None
         self._changed = asyncio.Event()
         self.paused = False
@@ -53,21 +55,31 @@ class Controls:
     def interrupt(self) -> None:
         """Cut what is under way, then stand still."""
         self.pause("the author interrupted")
-        self._cut_now()
+        self._cut_now("the author interrupted")
+
+    def cut(self, why: str) -> None:
+        """Cut what is under way, then go on."""
+        self._cut_now(why)
+        self.hurry()
+
+    def hurry(self) -> None:
+        """End the wait before the next try."""
+        self._hurry = True
+        self._changed.set()
 
     def stop(self) -> None:
         """Cut what is under way, then end."""
         self._stop = True
         self._changed.set()
-        self._cut_now()
+        self._cut_now("the author stopped the run")
 
     def wake(self) -> None:
         """Let a wait end early: something changed that it should look at."""
         self._changed.set()
 
-    def _cut_now(self) -> None:
+    def _cut_now(self, why: str) -> None:
         if self._under_way is not None:
-            self._cut = True
+            self._cut, self._cut_why = True, why
             self._under_way.cancel()
 
     async def gate(self) -> None:
@@ -93,24 +105,30 @@ class Controls:
         self._cut = False
         if self._stop:
             work.close()
-            raise Interrupted
+            raise Interrupted("the author stopped the run")
         task = asyncio.create_task(work)
         self._under_way = task
         try:
             return await task
         except asyncio.CancelledError:
             if self._cut and task.cancelled():
-                raise Interrupted from None
+                raise Interrupted(self._cut_why) from None
             raise
         finally:
             self._under_way = None
 
-    async def wait(self, seconds: float | None) -> None:
-        """Wait for this long (None: until something changes); ends early on a pause, a stop or a `wake`."""
+    async def wait(self) -> None:
+        """Wait until something changes: a pause, a stop, a `wake`."""
         self._changed.clear()
-        if self._stop or self._pause is not None:
-            return
+        if not self._stop and self._pause is None:
+            await self._changed.wait()
+
+    async def wait_out(self, seconds: float) -> None:
+        """Wait for this long, whatever else changes; only a pause, a stop or `hurry` ends it early."""
+        self._hurry = False
         # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._changed.wait()
+                while not (self._hurry or self._stop or self._pause is not None):
+                    self._changed.clear()
+                    await self._changed.wait()

@@ -29,6 +29,8 @@ class Conversation:
         self.settled: dict[str, str] = {}  # id of a write on disk -> what its tool answers
         self.kept: list[ev.PartialKept] = []  # prose of the cut reply
         self.cut_why = ""  # why the last reply of this step was cut; "" = it was not
+        self.cut_advice = ""  # what the model has to be told besides, as the name of a prompt
+        self.finish_reason = ""  # of the last finished reply
         self.idle_replies = 0  # replies in a row without a tool call
         self.last_text = ""  # text of the last finished reply
         self.compression_asked = False
@@ -83,8 +85,8 @@ class Conversation:
                 self._finish_reply(event)
             case ev.PartialKept():
                 self.kept.append(event)
-            case ev.ReplyCut(why=why):
-                self.reply_open, self.cut_why = False, why
+            case ev.ReplyCut():
+                self.reply_open, self.cut_why, self.cut_advice = False, event.why, event.advice
             case ev.ToolStarted():
                 self.call_started = True
             case ev.ToolFinished():
@@ -116,13 +118,14 @@ class Conversation:
         self._text.clear()
         self._prose.clear()
         self.kept.clear()
-        self.cut_why = ""
+        self.cut_why = self.cut_advice = ""
         if event.message:
             self.messages.append(Message(role="user", text=event.message))
 
     def _finish_reply(self, event: ev.ReplyFinished) -> None:
         self.reply_open, self.replied = False, True
         self.calls, self.usage = list(event.tool_calls), event.usage
+        self.finish_reason = event.finish_reason
         self.last_text = "".join(self._text)
         self.idle_replies = 0 if self.calls else self.idle_replies + 1
         # A message with neither text nor calls is refused by Moonshot ("must not be empty"): it is not kept.

@@ -23,6 +23,7 @@ class Progress:
         self.streamed_characters = 0  # since the step began
         self.step_began = 0.0
         self.question = ""  # the open question to the author
+        self.retry_at = 0.0  # seconds since the epoch when the failed call is made again; holds while `retrying`
 
     @property
     def total_words(self) -> int:
@@ -73,8 +74,8 @@ class Progress:
                 self.state, self.detail, self.question = "asking", text, text
             case ev.AnswerGiven():
                 self.state, self.detail, self.question = "working", "", ""
-            case ev.BackendFault():
-                self.state, self.detail = "retrying", event.error
+            case ev.BackendFault(retry_in=float(wait)):
+                self.state, self.detail, self.retry_at = "retrying", event.error, event.at + wait
             case ev.RunFinished(reason=reason):
                 self.state, self.detail = "finished", reason
             case ev.RunFailed(error=error):

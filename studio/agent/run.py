@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from studio import events as ev
 from studio.agent import memory, toolbox
+from studio.agent.changes import changes
 from studio.agent.controls import Controls, Interrupted, Stopped
 from studio.agent.guided import Guide
 from studio.agent.limits import Limits
 from studio.agent.open_book import OpenBook
 from studio.agent.prompts import prompt
-from studio.agent.step import BackendGaveUp, Caller, TryAgain, cut_message, estimated_usage, keep_partial
+from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, keep_partial
 from studio.agent.tool import ToolContext
 from studio.backends.backend import Backend, BackendChoice, Message
 from studio.errors import BackendError, BookError, ContextOverflow, StudioError
@@ -98,9 +99,15 @@ class Run:
             self._record(ev.AnswerGiven(text=text.strip()))
             self._controls.wake()
 
-    def switch(self, choice: BackendChoice) -> None:
+    def retry(self) -> None:
+        """End the wait before the next try; go on after a fault."""
+        if self._controls.paused_by == "fault":
+            self._controls.resume()
+        self._controls.hurry()
+
+    def switch(self, choice: BackendChoice, *, cut: bool = False) -> None:
         """Prepare the other backend beside the run; it takes over before the next call."""
-        task = asyncio.get_running_loop().create_task(self._switch(choice))
+        task = asyncio.get_running_loop().create_task(self._switch(choice, cut=cut))
         self._switching.add(task)
         task.add_done_callback(self._switching.discard)
 
@@ -225,7 +232,7 @@ class Run:
 
     async def _step(self) -> None:
         book, conversation, backend = self._book, self._book.conversation, self._backend
-        if not backend.guided and self._too_full(conversation.messages):
+        if not backend.guided and await self._too_full(conversation.messages):
             await self._compress()
             return
         await book.watcher.scan()
@@ -273,7 +280,7 @@ class Run:
         parts = [cut_message(conversation, book.journal.text)] if conversation.cut_why else []
         parts.append(book.steering.message(book.journal.text, self._others))
         if conversation.step_finished and conversation.idle_replies:
-            parts.append(prompt("nudge"))
+            parts.append(prompt("nudge_length" if conversation.finish_reason == "length" else "nudge"))
         return "\n\n".join(part for part in parts if part)
 
     def _others(self, file: str) -> list[tuple[str, str]]:
@@ -315,7 +322,7 @@ class Run:
             self._record(ev.QuestionAsked(text=question))
         while steering.answer is None:
             await self._controls.gate()
-            await self._controls.wait(None)
+            await self._controls.wait()
         return steering.answer
 
     def _finish_step(self) -> None:
@@ -326,15 +333,16 @@ class Run:
                 step=conversation.step,
                 usage=usage,
                 context_tokens=usage.prompt_tokens + usage.completion_tokens,
-                cost=backend.prices.cost(usage) if backend.prices else None,
+                cost=cost_of(backend, usage),
             )
         )
 
     # --- the window -----------------------------------------------------------------------------------------------
 
-    def _too_full(self, messages: list[Message]) -> bool:
+    async def _too_full(self, messages: list[Message]) -> bool:
         if len(messages) <= 3:  # a summary can't get shorter
             return False
+        await self._backend.calibrate(messages, toolbox.SPECS)
         return self._backend.count(messages, toolbox.SPECS) > memory.FULL * self._backend.context
 
     async def _overflow(self, overflow: ContextOverflow) -> None:
@@ -343,14 +351,16 @@ class Run:
             raise BackendGaveUp(overflow)
         await self._compress(with_model=False)
 
-    async def _compress(self, *, with_model: bool = True) -> None:
+    async def _compress(self, *, with_model: bool = True, last_call: bool = False) -> None:
+        """Replace the conversation by a summary; `last_call`: one try at the model, which is about to be left."""
         book, backend = self._book, self._backend
         messages = book.conversation.messages
         before = backend.count(messages, toolbox.SPECS)
         summary = ""
         if with_model and not backend.guided:
+            request = memory.summary_request(messages)
             try:
-                summary = await self._caller.aside(backend, "summary", memory.summary_request(messages), toolbox.SPECS)
+                summary = await self._caller.aside(backend, "summary", request, toolbox.SPECS, once=last_call)
             except ContextOverflow:
                 log.warning("the conversation is too long for its own summary; a list of what was done stands in")
         summary = summary or memory.mechanical_summary(messages)
@@ -363,12 +373,15 @@ class Run:
     async def _take_over(self) -> None:
         """Let a backend that was switched to take its place, and make the backend ready before its first call."""
         if self._next_backend is not None:
-            await self._backend.close()
-            self._backend, self._next_backend, self._prepared = self._next_backend, None, True
+            await self._fit_into(self._next_backend)
+            before, self._backend, self._next_backend = self._backend, self._next_backend, None
+            self._prepared = True
+            self._caller.retries.switched()
             if self._announced:
-                self._announce_switch()
+                self._announce_switch(changes(before, self._backend))
             else:
                 self._announce()
+            await before.close()
         if not self._prepared:
             try:
                 await self._controls.cuttable(self._backend.prepare(self._emit))
@@ -383,15 +396,28 @@ class Run:
                 # Only the server could say which model and window it serves.
                 self._announce_switch()
 
-    def _announce_switch(self) -> None:
+    async def _fit_into(self, backend: Backend) -> None:
+        """Compress first when the next backend's window is too small, while the one that knows it all is still here."""
+        messages = self._book.conversation.messages
+        if backend.guided or len(messages) <= 3 or self._book.conversation.pending:
+            return
+        await backend.calibrate(messages, toolbox.SPECS)
+        if backend.count(messages, toolbox.SPECS) > memory.FULL * backend.context:
+            await self._compress(with_model=self._prepared and not self._caller.retries.failing, last_call=True)
+
+    def _announce_switch(self, changed: Sequence[str] = ()) -> None:
         backend = self._backend
         self._record(
             ev.BackendSwitched(
-                backend=backend.name, model=backend.model, context=backend.context, base_url=backend.base_url
+                backend=backend.name,
+                model=backend.model,
+                context=backend.context,
+                base_url=backend.base_url,
+                changes=tuple(changed),
             )
         )
 
-    async def _switch(self, choice: BackendChoice) -> None:
+    async def _switch(self, choice: BackendChoice, *, cut: bool) -> None:
         backend: Backend | None = None
         try:
             backend = self._open_backend(choice)
@@ -407,3 +433,6 @@ class Run:
         if self._controls.paused_by == "fault":
             self._controls.resume()
         self._controls.wake()
+        self._controls.hurry()
+        if cut:
+            self._controls.cut("the author changed to another backend")

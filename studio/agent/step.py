@@ -1,6 +1,7 @@
 """One step: compose what the model is told, make the call through faults and cuts, keep what arrived."""
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -8,14 +9,16 @@ from studio import events as ev
 from studio.agent.controls import Controls, Interrupted
 from studio.agent.conversation import Conversation
 from studio.agent.prompts import prompt
+from studio.agent.retries import Retries, Schedule
 from studio.backends.backend import Backend, Message, Reply, Sampling, ToolSpec
 from studio.book.journal import sha256_of
 from studio.book.merge import sentences
 from studio.book.words import count_words
 from studio.errors import BackendError, ContextOverflow, StreamCut
 
-DELAYS = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try
 PLAIN = Sampling()
+log = logging.getLogger(__name__)
+
 _TAIL = 200  # characters quoted from the end of what was kept
 
 
@@ -35,13 +38,13 @@ class Caller:
     """Makes model calls for a run: the main ones and, apart from the conversation, reviews and summaries."""
 
     def __init__(
-        self, conversation: Conversation, controls: Controls, record: ev.Record, delays: Sequence[float] = DELAYS
+        self, conversation: Conversation, controls: Controls, record: ev.Record, schedule: Schedule | None = None
     ) -> None:
         self._conversation = conversation
         self._controls = controls
         self._record = record
-        self._delays = delays
-        self._tries = 0  # in a row without a complete reply
+        self.retries = Retries(schedule)
+        self._was_empty = False  # the last reply held nothing
 
     async def reply(
         self,
@@ -61,28 +64,51 @@ class Caller:
         """
         try:
             reply = await self._controls.cuttable(backend.reply(messages, tools, emit, sampling))
-        except Interrupted:
-            keep_partial(self._conversation, "the author interrupted", self._record)
+        except Interrupted as interrupted:
+            keep_partial(self._conversation, str(interrupted), self._record)
             raise
         except StreamCut as error:
-            keep_partial(self._conversation, str(error), self._record)
+            keep_partial(self._conversation, str(error), self._record, advice=error.advice)
             await self._wait_out(error)
         except ContextOverflow:
             raise
         except BackendError as error:
             await self._wait_out(error)
-        else:
-            if reply.finish_reason == "length" and any(not _is_json(call.arguments) for call in reply.tool_calls):
-                cut = StreamCut("the reply reached the server's limit of one reply's length")
-                keep_partial(self._conversation, str(cut), self._record)
-                await self._wait_out(cut, delay=0.0)
-            self._tries = 0
-            return reply
+        if (useless := self._useless(reply)) is not None:
+            if reply.usage is not None:
+                self._account(backend, "a reply that could not be used", reply.usage)
+            keep_partial(self._conversation, str(useless), self._record)
+            await self._wait_out(useless)
+        self.retries.succeeded()
+        return reply
+
+    def _useless(self, reply: Reply) -> StreamCut | None:
+        """Why a reply that came to its end is none all the same, or None."""
+        if reply.finish_reason == "length" and any(not _is_json(call.arguments) for call in reply.tool_calls):
+            return StreamCut("The reply reached the server's limit of one reply's length.", retry_after=0.0)
+        is_empty = not reply.tool_calls and not reply.text.strip() and reply.finish_reason != "length"
+        # Once it is a mishap of the server; twice, the model has to be told.
+        self._was_empty = is_empty and not self._was_empty
+        if self._was_empty:
+            return StreamCut("The reply held neither words nor a tool call.", retry_after=0.0)
+        return None
+
+    def _account(self, backend: Backend, purpose: str, usage: ev.Usage) -> None:
+        self._record(ev.CallAccounted(purpose=purpose, usage=usage, cost=cost_of(backend, usage)))
 
     async def aside(
-        self, backend: Backend, purpose: str, messages: list[Message], tools: Sequence[ToolSpec] = ()
+        self,
+        backend: Backend,
+        purpose: str,
+        messages: list[Message],
+        tools: Sequence[ToolSpec] = (),
+        *,
+        once: bool = False,
     ) -> str:
         """The text of one call outside the conversation, accounted for; "" if the model answered with calls only.
+
+        Args:
+            once: a failure is no reason to wait; the text is "" then.
 
         Raises:
             Interrupted, TryAgain, ContextOverflow, BackendGaveUp: as `reply`; nothing of it is kept.
@@ -92,33 +118,33 @@ class Caller:
         except ContextOverflow:
             raise
         except BackendError as error:
+            if once:
+                log.warning("%s could not be made: %s", purpose, error)
+                return ""
             await self._wait_out(error)
-        self._tries = 0
-        usage = reply.usage or estimated_usage(backend, messages, tools, reply)
-        cost = backend.prices.cost(usage) if backend.prices else None
-        self._record(ev.CallAccounted(purpose=purpose, usage=usage, cost=cost))
+        self.retries.succeeded()
+        self._account(backend, purpose, reply.usage or estimated_usage(backend, messages, tools, reply))
         return reply.text.strip()
 
-    async def _wait_out(self, error: BackendError, delay: float | None = None) -> NoReturn:
-        """Record the fault, wait, and raise `TryAgain`; or `BackendGaveUp` when another try would not help."""
-        if not error.retryable or self._tries >= len(self._delays):
-            self._tries = 0
+    async def _wait_out(self, error: BackendError) -> NoReturn:
+        """Record the fault, wait, and raise `TryAgain`; or `BackendGaveUp` when the author has to do something."""
+        wait = self.retries.next_wait(error)
+        if wait is None:
+            self.retries.begin_anew()
             raise BackendGaveUp(error) from error
-        wait = max(self._delays[self._tries], error.retry_after or 0.0) if delay is None else delay
-        self._tries += 1
         self._record(ev.BackendFault(error=str(error), retry_in=wait))
-        await self._controls.wait(wait)
+        await self._controls.wait_out(wait)
         raise TryAgain
 
 
-def keep_partial(conversation: Conversation, why: str, record: ev.Record) -> None:
+def keep_partial(conversation: Conversation, why: str, record: ev.Record, *, advice: str = "") -> None:
     """Close the open reply: its prose stays as versions, so that an append can go on from it."""
     for partial in conversation.partial_prose():
         text = complete_sentences(partial.text)
         if text.strip():
             kept = ev.PartialKept(file=partial.file, sha256=sha256_of(text), words=count_words(text), mode="")
             record(kept, text)
-    record(ev.ReplyCut(why=why))
+    record(ev.ReplyCut(why=why, advice=advice))
 
 
 def complete_sentences(text: str) -> str:
@@ -138,7 +164,10 @@ def cut_message(conversation: Conversation, text_of: Callable[[str], str]) -> st
     text = conversation.partial_text()
     if text.strip() and not kept:
         kept.append(prompt("cut_text", tail=_tail(text)))
-    return prompt("cut", why=conversation.cut_why.rstrip("."), kept="\n".join(kept)) if kept else ""
+    told = [prompt("cut", why=conversation.cut_why.rstrip("."), kept="\n".join(kept))] if kept else []
+    if conversation.cut_advice:
+        told.append(prompt(conversation.cut_advice))
+    return "\n\n".join(told)
 
 
 def _tail(text: str) -> str:
@@ -160,6 +189,13 @@ def estimated_usage(backend: Backend, messages: Sequence[Message], tools: Sequen
     return ev.Usage(
         prompt_tokens=backend.count(messages, tools), completion_tokens=backend.count([answer], ()), estimated=True
     )
+
+
+def cost_of(backend: Backend, usage: ev.Usage) -> float | None:
+    """US dollars of one call: what the server charged, else by its prices, else None."""
+    if usage.cost is not None:
+        return usage.cost
+    return backend.prices.cost(usage) if backend.prices else None
 
 
 def _nowhere(event: ev.Event) -> None:

@@ -36,19 +36,27 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str = ""  # stop | length | tool_calls | content_filter, as the server said it
     usage: Usage | None = None  # None: the server reported none
     reasoning_details: list[dict[str, Any]] | None = None
+    reasoning_field: str = ""  # the name under which the thought came; "" = there was none, or inside the text
 
 
 class Prices(msgspec.Struct, frozen=True, kw_only=True):
     """US dollars per million tokens."""
 
     input: float
-    cached: float
+    cached: float  # tokens read from the provider's cache
     output: float
+    cache_write: float | None = None  # tokens written into it; None = as any input
 
     def cost(self, usage: Usage) -> float:
         """US dollars of one call."""
-        fresh = max(0, usage.prompt_tokens - usage.cached_tokens)
-        return (fresh * self.input + usage.cached_tokens * self.cached + usage.completion_tokens * self.output) / 1e6
+        written = usage.cache_write_tokens if self.cache_write is not None else 0
+        fresh = max(0, usage.prompt_tokens - usage.cached_tokens - written)
+        return (
+            fresh * self.input
+            + usage.cached_tokens * self.cached
+            + written * (self.cache_write or 0.0)
+            + usage.completion_tokens * self.output
+        ) / 1e6
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +65,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     temperature: float | None = None
+    must_call: bool = False  # the reply has to call a tool, where the server can be told so
 
 
 class BackendChoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +75,8 @@ class BackendChoice(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     base_url: str | None = None
     context: int | None = None
+    reasoning_field: str = ""  # under which this endpoint was seen to send a thought; "" = not seen yet
+    session: str = ""  # the same for every call of one book: providers cache by it
 
 
 class Backend(Protocol):
@@ -113,6 +124,12 @@ class Backend(Protocol):
             ContextOverflow: the conversation does not fit the window.
             StreamCut: the stream ended early; what arrived has been emitted.
             BackendError: anything else, in the author's terms.
+        """
+
+    async def calibrate(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> None:
+        """Let the server count, where it can and the own count is not sure enough; never fails.
+
+        An author's long conversation is compressed by `count`: wrong by a tenth it is compressed too early or too late.
         """
 
     def count(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:

@@ -199,6 +199,9 @@ class EmbeddedBackend:
                     raise StreamCut(f"the embedded model ended ({why}); it is started again") from error
         raise AssertionError("the second try returns or raises")
 
+    async def calibrate(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> None:
+        """See `Backend.calibrate`: guided mode's conversations never come near the window."""
+
     def count(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
         """See `Backend.count`; tools are not sent."""
         return (self._endpoint or self._tokens).count(messages, ())

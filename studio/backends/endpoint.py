@@ -251,6 +251,9 @@ class Endpoint:
 
     # --- the rest -------------------------------------------------------------------------------------------------
 
+    async def calibrate(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> None:
+        """See `Backend.calibrate`."""
+
     def count(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
         """See `Backend.count`."""
         return self._tokens.count(messages, tools)

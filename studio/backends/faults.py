@@ -23,7 +23,7 @@ _NO_MODEL = re.compile(
 )
 _FILTERED = re.compile(r"content_filter|content_policy|moderation", re.IGNORECASE)
 _RETRIED = {408, 409, 425, 429}
-_LONGEST_WAIT = 1800.0  # seconds; whoever asks for more is better served by an author who knows
+_LONG_WAIT = 1800.0  # seconds; of a longer one the author is told in hours
 
 
 class Hints(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,7 +77,8 @@ class Faults:
 
     def _unreachable(self, cause: str) -> BackendError:
         remedy = self._hints.unreachable or "see that the server runs and that the address is right"
-        return BackendError(self._say(f"{self._base_url} can't be reached ({cause}); {remedy}"), retryable=True)
+        sentence = self._say(f"{self._base_url} can't be reached ({cause}); {remedy}")
+        return BackendError(sentence, retryable=True, answered=False)
 
     def silent(self, seconds: float) -> BackendError:
         """For a server that has sent nothing for too long."""
@@ -146,11 +147,10 @@ class Faults:
 
     def _again(self, status: int, quoted: str, retry_after: float | None) -> BackendError:
         what = "is overloaded or limits its calls" if status in (429, 503, 529) else "failed"
-        if retry_after is not None and retry_after > _LONGEST_WAIT:
+        if retry_after is not None and retry_after > _LONG_WAIT:
             wait = f"asks to wait {retry_after / 3600:.1f} hours"
-            return BackendError(
-                self._say(f"{self._name} {what} and {wait} ({quoted}); resume later, or choose another --backend")
-            )
+            sentence = self._say(f"{self._name} {what} and {wait} ({quoted}); meanwhile another --backend can go on")
+            return BackendError(sentence, retryable=True, retry_after=retry_after)
         sentence = self._say(f"{self._name} {what} ({quoted}); the call is made again")
         return BackendError(sentence, retryable=True, retry_after=retry_after)
 

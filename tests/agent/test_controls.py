@@ -97,8 +97,20 @@ async def test_a_reader_that_stops_the_run_as_it_pauses_is_heard() -> None:
 async def test_a_wait_ends_early_on_a_pause_and_on_a_wake() -> None:
     controls = Controls(Log())
     for end in (lambda: controls.wake(), lambda: controls.pause("x")):
-        waiting = asyncio.create_task(controls.wait(3600))
+        waiting = asyncio.create_task(controls.wait())
         await settle()
+        end()
+        await asyncio.wait_for(waiting, 5)
+
+
+async def test_the_wait_before_a_try_is_not_ended_by_what_wakes_the_run() -> None:
+    controls = Controls(Log())
+    for end in (lambda: controls.hurry(), lambda: controls.cut("another backend"), lambda: controls.pause("x")):
+        waiting = asyncio.create_task(controls.wait_out(3600))
+        await settle()
+        controls.wake()
+        await settle()
+        assert not waiting.done()
         end()
         await asyncio.wait_for(waiting, 5)
 

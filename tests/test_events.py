@@ -1,0 +1,24 @@
+"""The vocabulary: an event comes back as it went, on one line, and what is no event is refused in one way."""
+
+import contextlib
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio import events as ev
+
+
+@given(st.text())
+def test_an_event_comes_back_as_it_went_and_is_one_line(text: str) -> None:
+    event = ev.ProseDelta(file="chapter_01.md", text=text.encode("utf-8", "replace").decode())
+    body = ev.encode(event)
+    assert len(body.decode().splitlines()) == 1
+    assert ev.decode(body) == event
+
+
+@given(st.binary(max_size=30), st.integers(0, 200))
+def test_damaged_bytes_are_refused_in_one_way_only(damage: bytes, at: int) -> None:
+    body = ev.encode(ev.NoteGiven(text="The lamp was lit. " * 10))
+    with contextlib.suppress(msgspec.DecodeError):
+        ev.decode(body[:at] + damage + body[at + len(damage) :])
