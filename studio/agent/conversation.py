@@ -5,6 +5,8 @@ import msgspec
 from studio import events as ev
 from studio.backends.backend import Message
 
+_LOST = "(What came of this call is not known any more; look at the files.)"
+
 
 class PartialProse(msgspec.Struct, frozen=True, kw_only=True):
     """Prose of a reply that has not finished."""
@@ -112,6 +114,7 @@ class Conversation:
                 pass
 
     def _begin_step(self, event: ev.StepStarted) -> None:
+        self._close_calls()
         self.step, self.step_finished, self.reply_open, self.replied = event.step, False, True, False
         self.calls, self.calls_done, self.call_started, self.usage = [], 0, False, None
         self._reasoning.clear()
@@ -123,6 +126,7 @@ class Conversation:
             self.messages.append(Message(role="user", text=event.message))
 
     def _finish_reply(self, event: ev.ReplyFinished) -> None:
+        self._close_calls()
         self.reply_open, self.replied = False, True
         self.calls, self.usage = list(event.tool_calls), event.usage
         self.finish_reason = event.finish_reason
@@ -140,7 +144,15 @@ class Conversation:
             self.messages.append(message)
         self._reasoning, self._text, self._prose = [], [], []
 
+    def _close_calls(self) -> None:
+        """Only a damaged record has calls open here; no server takes a call without its result."""
+        for call in self.pending:
+            self.messages.append(Message(role="tool", text=_LOST, tool_call_id=call.id))
+        self.calls, self.calls_done = [], 0
+
     def _finish_call(self, event: ev.ToolFinished) -> None:
+        if not self.pending or self.pending[0].id != event.id:
+            return  # its call was lost with a damaged part of the record
         call = self.calls[self.calls_done]
         self.messages.append(Message(role="tool", text=event.result, tool_call_id=call.id))
         self.calls_done += 1

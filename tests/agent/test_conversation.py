@@ -153,3 +153,21 @@ def test_messages_only_grow_and_every_result_follows_its_call(
         else:
             assert open_calls == []
             open_calls = [one.id for one in item.tool_calls]
+
+
+@given(st.sets(st.integers(0, 60)))
+def test_a_record_with_holes_still_pairs_every_call_with_a_result(holes: set[int]) -> None:
+    events = [START]
+    for number in range(1, 7):
+        events += step(number, call(f"a{number}"), call(f"b{number}"))
+        events.append(ev.StepFinished(step=number, usage=ev.Usage(), context_tokens=1, cost=None))
+    kept = [event for place, event in enumerate(events) if place not in holes]
+    messages = fold(*kept, ev.StepStarted(step=9, limit=300)).messages
+    waiting: list[str] = []
+    for message in messages:
+        if message.role == "tool":
+            assert message.tool_call_id == waiting.pop(0)
+        else:
+            assert not waiting
+            waiting = [one.id for one in message.tool_calls]
+    assert not waiting
