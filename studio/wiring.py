@@ -12,7 +12,8 @@ from studio.agent.limits import DEFAULT_STEPS, Limits
 from studio.agent.open_book import OpenBook
 from studio.agent.run import STOPPED, Run
 from studio.backends.backend import Backend, BackendChoice
-from studio.backends.catalog import open_backend, presets
+from studio.backends.catalog import open_backend
+from studio.backends.presets import presets
 from studio.book import layout
 from studio.book.journal import Journal, peek
 from studio.book.words import count_words

@@ -1,6 +1,7 @@
 """The tool calls of a reply, put together from their pieces while they arrive."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from studio.backends.partial_json import ProseDecoder, is_whole
@@ -15,13 +16,20 @@ _ID_WITH_NAME = re.compile(r"(?:functions\.)?([A-Za-z_][\w-]*):\d+|functions\.([
 class _Call:
     """One call that is arriving."""
 
-    def __init__(self, *, leaked: bool = False) -> None:
+    def __init__(self, *, leaked: bool = False, in_thought: bool = False) -> None:
         self.id = ""
+        self.extra = ""
         self.name = ""
         self.arguments: list[str] = []
         self.prose: ProseDecoder | None = None
         self.has_index = False
         self.leaked = leaked
+        self.in_thought = in_thought
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its name is there and its arguments are, in full."""
+        return bool(self.known_name) and is_whole(self.raw)
 
     @property
     def raw(self) -> str:
@@ -38,19 +46,22 @@ class _Call:
 class CallList:
     """Pieces are matched by index, else by id, else they go on with the last call."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, tools: Sequence[str] = ()) -> None:
+        """`tools`: names of those the model may call, where that is known."""
         self._emit = emit
+        self._tools = frozenset(tools)
         self._calls: list[_Call] = []
         self._by_index: dict[Any, _Call] = {}
         self._last: _Call | None = None  # that the server sent as a call
         self._leaking: _Call | None = None  # that is arriving inside the text
 
-    def take(self, index: Any, id_: str, name: str, arguments: str) -> None:
+    def take(self, index: Any, id_: str, name: str, arguments: str, extra: str = "") -> None:
         """One piece; "" for what it does not hold."""
         index = index if isinstance(index, int | str) else None
         if not (id_ or name or arguments) and index not in self._by_index:
             return  # vLLM sends empty ones under load
         call = self._find(index, id_, name)
+        call.extra = extra or call.extra
         self._add(call, id_, name, arguments)
 
     def _add(self, call: _Call, id_: str, name: str, arguments: str) -> None:
@@ -98,9 +109,9 @@ class CallList:
         self._calls.append(self._last)
         return self._last
 
-    def begin_leaked(self, head: str) -> None:
+    def begin_leaked(self, head: str, *, in_thought: bool = False) -> None:
         """A call in the model's own template has begun in the text; `head` is its id, or its name alone."""
-        self._leaking = _Call(leaked=True)
+        self._leaking = _Call(leaked=True, in_thought=in_thought)
         self._calls.append(self._leaking)
         if match := _ID_WITH_NAME.fullmatch(head):
             self._add(self._leaking, head, match[1] or match[2], "")
@@ -124,22 +135,45 @@ class CallList:
     @property
     def are_whole(self) -> bool:
         """Whether there are calls and each has its name and its arguments in full."""
-        return bool(self._calls) and all(call.known_name and is_whole(call.raw) for call in self._calls)
+        counted = self._counted()
+        return bool(counted) and all(call.is_whole for call in counted)
+
+    @property
+    def has_broken_leak(self) -> bool:
+        """Whether a call leaked into the text that is not complete, or of no tool there is, and no other call came."""
+        return any(call.leaked for call in self._calls) and not self._counted()
+
+    def _counted(self) -> list[_Call]:
+        """The calls that count: a leaked one only if it is whole, of a tool there is, and not there properly as well.
+
+        One that leaked into a thought beside proper calls was only thought of.
+        """
+        proper = [call for call in self._calls if not call.leaked]
+        told = {(call.known_name, call.raw.strip()) for call in proper}
+        return [
+            call
+            for call in self._calls
+            if not call.leaked
+            or (
+                call.is_whole
+                and (not self._tools or call.known_name in self._tools)
+                and (call.known_name, call.raw.strip()) not in told
+                and not (proper and call.in_thought)
+            )
+        ]
 
     def finish(self) -> tuple[ToolCall, ...]:
         """The calls in order of arrival, with ids that are there and differ. What never got a name is left out."""
-        proper = {(call.known_name, call.raw.strip()) for call in self._calls if not call.leaked}
         calls: list[ToolCall] = []
         taken: set[str] = set()
-        for call in self._calls:
-            name, arguments = call.known_name, call.raw.strip()
-            if not name or (call.leaked and (name, arguments) in proper):
-                continue  # a server that leaked the call and parsed it as well
+        for call in self._counted():
+            if not call.known_name:
+                continue
             id_ = call.id or f"call_{len(calls)}"
             while id_ in taken:
                 id_ += "_"
             taken.add(id_)
-            calls.append(ToolCall(id=id_, name=name, arguments=arguments))
+            calls.append(ToolCall(id=id_, name=call.known_name, arguments=call.raw.strip(), extra=call.extra))
         return tuple(calls)
 
 

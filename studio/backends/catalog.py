@@ -1,67 +1,13 @@
-"""The presets, and the one place that makes a backend out of a choice."""
+"""The one place that makes a backend out of a choice."""
 
-from collections.abc import Callable, Mapping
-from functools import cache as once
-from importlib.resources import files
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-import yaml
-
-from studio.backends.backend import Backend, BackendChoice, Prices
-from studio.backends.dialects import Dialect
-from studio.backends.faults import Hints
+from studio.backends.backend import Backend, BackendChoice
+from studio.backends.presets import Preset, preset_for_host, presets
 from studio.errors import UsageError
 from studio.printable import printable
-
-
-class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model of a preset."""
-
-    id: str
-    context: int  # tokens
-    max_output: int | None = None  # tokens of one reply, where the server must be told
-    prices: Prices | None = None
-    extra_body: dict[str, Any] = {}  # sent with every request to it
-
-
-class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a model can be, and how it is spoken to."""
-
-    summary: str
-    name: str = ""
-    base_url: str = ""
-    key_variable: str = ""
-    key_optional: bool = False
-    key_hint: str = ""  # when the key is refused
-    unreachable_hint: str = ""  # when nothing answers
-    needs_base_url: bool = False
-    local: bool = False  # its calls cost nothing
-    fallback_context: int = 200_000  # tokens, when neither the author nor the server says
-    window_path: str = ""  # where, beside /v1, the server tells the window it has allocated
-    dialect: Dialect = Dialect()
-    models: list[Model] = []
-
-    def missing_key(self, key_of: Callable[[str], str | None]) -> str:
-        """The variable that must hold a key and does not, or ""."""
-        if not self.key_variable or self.key_optional or (key_of(self.key_variable) or "").strip():
-            return ""
-        return self.key_variable
-
-    def model(self, id_: str | None) -> Model | None:
-        """What is known of a model; of the first one when none is named."""
-        if id_ is None:
-            return self.models[0] if self.models else None
-        return next((model for model in self.models if model.id == id_), None)
-
-
-@once
-def presets() -> Mapping[str, Preset]:
-    """Every preset by its name, in the order of the file."""
-    text = files("studio.backends").joinpath("presets.yaml").read_text(encoding="utf-8")
-    return {name: msgspec.convert({"name": name, **value}, Preset) for name, value in yaml.safe_load(text).items()}
 
 
 def open_backend(choice: BackendChoice, *, key_of: Callable[[str], str | None], cache: Path) -> Backend:
@@ -87,32 +33,19 @@ def open_backend(choice: BackendChoice, *, key_of: Callable[[str], str | None], 
     if not base_url:
         raise UsageError(f"The backend {preset.name} needs --base-url, e.g. --base-url http://127.0.0.1:8080/v1.")
     _check_url(base_url)
-    from studio.backends.endpoint import LARGEST_CONTEXT, Endpoint
+    from studio.backends.endpoint import Endpoint
 
-    model = preset.model(choice.model)
-    context = choice.context or (model.context if model else None)
     return Endpoint(
-        name=preset.name,
-        model=choice.model or (model.id if model else ""),
+        preset=preset_for_host(preset, urlsplit(base_url).hostname or ""),
+        model=choice.model or "",
         base_url=base_url,
         given_base_url=base_url if choice.base_url else "",
         key=_key(preset, base_url, key_of),
-        context=None if context is None else min(LARGEST_CONTEXT, context),
-        fallback_context=preset.fallback_context,
-        prices=Prices(input=0, cached=0, output=0) if preset.local else model.prices if model else None,
-        dialect=_dialect(preset, model),
+        context=choice.context,
         cache=cache,
-        probe_path=preset.window_path,
-        hints=Hints(key_variable=preset.key_variable, key=preset.key_hint, unreachable=preset.unreachable_hint),
+        reasoning_field=choice.reasoning_field,
+        session=choice.session,
     )
-
-
-def _dialect(preset: Preset, model: Model | None) -> Dialect:
-    """The preset's dialect with what this one model wants besides."""
-    if model is None:
-        return preset.dialect
-    extra_body = {**preset.dialect.extra_body, **model.extra_body}
-    return msgspec.structs.replace(preset.dialect, max_output=model.max_output, extra_body=extra_body)
 
 
 def _check_url(url: str) -> None:

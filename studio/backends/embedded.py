@@ -16,6 +16,7 @@ from studio.backends import embedded_child
 from studio.backends.backend import Message, Prices, Reply, Sampling, ToolSpec
 from studio.backends.dialects import Dialect
 from studio.backends.endpoint import PLAIN, Endpoint
+from studio.backends.presets import FREE, Preset
 from studio.backends.tokens import TokenCount
 from studio.backends.weights import DEFAULT, fetch_default
 from studio.errors import BackendError, StreamCut
@@ -36,7 +37,7 @@ class EmbeddedBackend:
 
     name = "embedded"
     guided = True
-    prices: Prices | None = Prices(input=0, cached=0, output=0)
+    prices: Prices | None = FREE
 
     def __init__(self, *, model: str | None = None, context: int | None = None, cache: Path) -> None:
         """Nothing is fetched or started before `prepare`.
@@ -113,15 +114,19 @@ class EmbeddedBackend:
                 f"The embedded model {self.model} could not be loaded ({answer['error']}); {_OTHERWISE}."
             )
         endpoint = Endpoint(
-            name=self.name,
+            preset=Preset(
+                summary="",
+                name=self.name,
+                local=True,
+                # The window it has allocated is no larger than what we asked for.
+                fallback_context=self._window,
+                window_path="/props",
+                dialect=Dialect(reasoning_field="", extra_body=dict(_SAMPLING)),
+            ),
             model=self.model,
             base_url=f"http://127.0.0.1:{answer['port']}/v1",
             key=key,
-            context=None,  # the window it has allocated is no larger than what we asked for
-            fallback_context=self._window,
-            probe_path="/props",
-            prices=self.prices,
-            dialect=Dialect(reasoning_field="", extra_body=dict(_SAMPLING)),
+            context=None,
             cache=self._cache,
         )
         await endpoint.prepare(_ignore)

@@ -86,6 +86,12 @@ class Faults:
 
     def of_status(self, status: int, body: Any, headers: Any = None, served: Sequence[str] = ()) -> BackendError:
         """For an HTTP status that is no success; `body` as text or parsed."""
+        error = self._of_status(status, body, headers, served)
+        if status in (400, 422) and not isinstance(error, ContextOverflow):
+            error.refusal = self._said(body)[0]
+        return error
+
+    def _of_status(self, status: int, body: Any, headers: Any, served: Sequence[str]) -> BackendError:
         said, kind, body = self._said(body)
         quoted = f"{status}: {said}" if said else str(status)
         both = f"{kind} {said}"
@@ -187,6 +193,17 @@ class Faults:
     def cut(self, why: str) -> str:
         """The sentence for a stream that ended early."""
         return self._say(f"the reply of {self._name} was cut off ({why})")
+
+    def filtered(self) -> str:
+        """The sentence for a reply that the provider's filter stopped."""
+        return self._say(
+            f"the filter of {self._name} stopped the reply; what had come is kept. Tell the agent otherwise in a note, "
+            "or choose another --backend"
+        )
+
+    def leaked(self) -> str:
+        """The sentence for a tool call that arrived as text and could not be read."""
+        return self._say(f"{self._name} sent a tool call as text, which could not be read; the model is asked again")
 
     def bad_chunk(self, text: str) -> str:
         """The sentence for a stream that is not made of JSON."""

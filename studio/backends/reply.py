@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from studio.backends.backend import Reply
@@ -31,7 +31,8 @@ class ReplyBuilder:
     beginning was emitted as reply text.
     """
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, tools: Sequence[str] = ()) -> None:
+        """`tools`: names of those the model may call; a leaked call of another is not taken for one."""
         self._emit = emit
         self._content_filter = TextFilter()
         self._reasoning_filter = TextFilter("reasoning")
@@ -40,7 +41,7 @@ class ReplyBuilder:
         self._reasoning: list[str] = []
         self._reasoning_field = ""
         self._details = Details()
-        self._calls = CallList(emit)
+        self._calls = CallList(emit, tools)
         self.finish_reason = ""
         self.usage: Usage | None = None
 
@@ -123,7 +124,9 @@ class ReplyBuilder:
             arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
         index = piece.get("index")
         arguments = self._mended(f"call {index}", arguments)
-        self._calls.take(index, _str(piece.get("id")), _str(function.get("name")), arguments)
+        extra = piece.get("extra_content")  # Gemini's thought signature
+        said = json.dumps(extra, ensure_ascii=False) if extra and isinstance(extra, dict) else ""
+        self._calls.take(index, _str(piece.get("id")), _str(function.get("name")), arguments, said)
 
     def _mended(self, place: str, text: str) -> str:
         """`text` without lone surrogates; a pair that a server cut between two chunks is put together again."""
@@ -141,9 +144,9 @@ class ReplyBuilder:
 
     def _pass(self, through: TextFilter, text: str) -> None:
         for piece in through.feed(text):
-            self._sort(piece)
+            self._sort(piece, through)
 
-    def _sort(self, piece: Piece) -> None:
+    def _sort(self, piece: Piece, through: TextFilter) -> None:
         kind, text = piece
         match kind:
             case "reasoning":
@@ -157,7 +160,7 @@ class ReplyBuilder:
                 self._reasoning += self._text
                 self._text.clear()
             case "call":
-                self._calls.begin_leaked(text)
+                self._calls.begin_leaked(text, in_thought=through is self._reasoning_filter)
             case "arguments":
                 self._calls.go_on_leaked(text)
 
@@ -166,11 +169,15 @@ class ReplyBuilder:
             return
         nested = usage.get("prompt_tokens_details")
         nested = nested if isinstance(nested, dict) else {}
+        cost = usage.get("cost")
         found = Usage(
             prompt_tokens=_tokens(usage.get("prompt_tokens")),
             completion_tokens=_tokens(usage.get("completion_tokens")),
             cached_tokens=_tokens(usage.get("cached_tokens") or nested.get("cached_tokens"))
             or _tokens(usage.get("prompt_cache_hit_tokens")),  # DeepSeek's name
+            cache_write_tokens=_tokens(nested.get("cache_write_tokens") or usage.get("cache_write_tokens"))
+            or _tokens(usage.get("cache_creation_input_tokens")),  # Anthropic's
+            cost=float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) and cost >= 0 else None,
         )
         if found.prompt_tokens or found.completion_tokens:
             self.usage = found
@@ -181,7 +188,7 @@ class ReplyBuilder:
         """No more chunks: let go of what was held back."""
         for through in (self._reasoning_filter, self._content_filter):
             for piece in through.end():
-                self._sort(piece)
+                self._sort(piece, through)
 
     @property
     def is_complete(self) -> bool:
@@ -200,16 +207,22 @@ class ReplyBuilder:
         """Whether there are calls and the arguments of each are whole."""
         return self._calls.are_whole
 
+    @property
+    def has_broken_leak(self) -> bool:
+        """Whether a call came as text that can't be read as one, and no proper call came instead."""
+        return self._calls.has_broken_leak
+
     def finish(self) -> Reply:
         """The reply. Ids are made where the server sent none, and told apart where it repeated one."""
-        calls = self._calls.finish()
+        calls, details = self._calls.finish(), self._details.merged()
         return Reply(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
             tool_calls=calls,
             finish_reason=self.finish_reason or ("tool_calls" if calls else "stop"),
             usage=self.usage,
-            reasoning_details=self._details.merged(),
+            reasoning_details=details,
+            reasoning_field="reasoning_details" if details and not self._reasoning_field else self._reasoning_field,
         )
 
 

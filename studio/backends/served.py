@@ -1,7 +1,9 @@
 """What an endpoint says of itself: the models it serves and their windows, wherever its kind of server tells them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from studio.backends.backend import Prices
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -42,6 +44,31 @@ def window_of(body: Any, model: str) -> int | None:
             if isinstance(value, int) and value > 0:
                 return value
     return None
+
+
+def prices_in(listed: Sequence[Mapping[str, Any]], model: str) -> Prices | None:
+    """A model's prices where a list of models tells them: OpenRouter's, in US dollars a token, as text."""
+    entry = next((entry for entry in listed if entry.get("id") == model), None)
+    said = entry.get("pricing") if entry is not None else None
+    if not isinstance(said, dict):
+        return None
+
+    def price(name: str) -> float | None:
+        try:
+            return float(said[name]) * 1e6
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    fresh, output = price("prompt"), price("completion")
+    if fresh is None or output is None or fresh < 0 or output < 0:  # -1: it varies
+        return None
+    cached = price("input_cache_read")
+    return Prices(
+        input=fresh,
+        cached=fresh if cached is None else cached,
+        output=output,
+        cache_write=price("input_cache_write"),
+    )
 
 
 def _places(body: Any, model: str) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ _State = Literal["reply", "reasoning", "between", "head", "arguments", "text_arg
 _K3_TAG = 220  # characters at most
 _MARKER = re.compile(
     r"</?think>|<\|(?P<k2>tool_calls?_section_begin|tool_calls?_section_end|tool_call_begin|tool_call_argument_begin|"
-    r"tool_call_end)\|>|<\|(?P<way>open|close)\|>(?P<tag>[^<]{0,200})<\|sep\|>|<\|(?:sep|im_end|end_of_msg)\|>"
+    r"tool_call_end)\|>|<\|(?P<way>open|close)\|>(?P<tag>[^<]{0,200})<\|sep\|>|<\|(?:sep|im_end|end_of_msg|im_start|im_user|im_assistant|im_system|im_middle)\|>"
 )
 _FIXED = (
     "<think>",
@@ -34,6 +34,11 @@ _FIXED = (
     "<|sep|>",
     "<|im_end|>",
     "<|end_of_msg|>",
+    "<|im_start|>",
+    "<|im_user|>",
+    "<|im_assistant|>",
+    "<|im_system|>",
+    "<|im_middle|>",
 )
 _LONGEST = max(map(len, _FIXED))
 _OPENING = re.compile(r"<\|(?:open|close)\|>")

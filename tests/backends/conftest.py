@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from studio.backends.backend import Message, ToolSpec
-from studio.backends.dialects import Dialect
 from studio.backends.endpoint import Endpoint
+from studio.backends.presets import Preset
 from studio.backends.weights import fetch_default
 from studio.config import cache_folder
 from studio.errors import BackendError
@@ -188,16 +188,10 @@ async def endpoint(tmp_path: Path) -> AsyncIterator[Callable[..., Endpoint]]:
     made: list[Endpoint] = []
 
     def make(url: str, **settings: Any) -> Endpoint:
-        wanted = {
-            "name": "test",
-            "model": "m",
-            "key": "sk-secret-key-0123456789",
-            "context": 100_000,
-            "prices": None,
-            "dialect": Dialect(),
-            "cache": tmp_path,
-        }
-        made.append(Endpoint(base_url=url, **{**wanted, **settings}))
+        kind = {name: settings.pop(name) for name in list(settings) if name in Preset.__struct_fields__}
+        preset = Preset(**{"summary": "", "name": "test", **kind})
+        wanted = {"model": "m", "key": "sk-secret-key-0123456789", "context": 100_000, "cache": tmp_path}
+        made.append(Endpoint(preset=preset, base_url=url, **{**wanted, **settings}))
         return made[-1]
 
     yield make

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from studio.backends.backend import Backend, BackendChoice
-from studio.backends.catalog import open_backend, presets
+from studio.backends.catalog import open_backend
+from studio.backends.presets import presets
 from studio.errors import UsageError
 
 KEYS = {"MOONSHOT_API_KEY": "sk-moon", "OPENROUTER_API_KEY": " sk-or \n"}

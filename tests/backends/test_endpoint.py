@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from studio.backends.backend import Message, Reply, Sampling, ToolSpec
-from studio.backends.catalog import presets
 from studio.backends.endpoint import Endpoint
+from studio.backends.presets import presets
 from studio.errors import BackendError, ContextOverflow, StreamCut
 from studio.events import BackendPreparing, Event, ProseDelta, ReasoningDelta, ReplyDelta, ToolArriving, Usage
 
@@ -386,7 +386,7 @@ async def test_the_window_is_asked_where_the_server_tells_it(
         return wire.json(probed) if probed and request.path == path else wire.error(404, "no")
 
     server = await serve(script)
-    backend = endpoint(server.url, context=None, probe_path=path, fallback_context=5000)
+    backend = endpoint(server.url, context=None, window_path=path, fallback_context=5000)
     await backend.prepare(events.append)
     assert backend.context == (5000 if probed is None and not listed["data"] else 16384)
 

@@ -239,8 +239,7 @@ def free_port() -> int:
 
 async def test_a_server_that_does_not_run_is_named_with_how_to_start_it(endpoint: Make, hello: list[Message]) -> None:
     url = f"http://127.0.0.1:{free_port()}/v1"
-    hints = Hints(unreachable="start it with “ollama serve”")
-    error = await fault_of(endpoint(url, hints=hints), hello)
+    error = await fault_of(endpoint(url, unreachable_hint="start it with “ollama serve”"), hello)
     assert str(error) == f"{url} can't be reached (nothing listens there); start it with “ollama serve”."
     assert error.retryable
 

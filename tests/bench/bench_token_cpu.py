@@ -17,8 +17,8 @@ from pathlib import Path
 
 from studio.agent.open_book import OpenBook
 from studio.backends.backend import Message
-from studio.backends.dialects import Dialect
 from studio.backends.endpoint import Endpoint
+from studio.backends.presets import Preset
 from studio.book.journal import Journal
 from studio.book.layout import create_book
 from studio.events import Event
@@ -88,7 +88,7 @@ async def through_the_sdk(url: str, chunks: int) -> None:
 
 async def through_us(url: str, emit: Callable[[Event], object], cache: Path) -> None:
     endpoint = Endpoint(
-        name="bench", model="m", base_url=url, key=None, context=100_000, prices=None, dialect=Dialect(), cache=cache
+        preset=Preset(summary="", name="bench"), model="m", base_url=url, key=None, context=100_000, cache=cache
     )
     await endpoint.reply([Message(role="user", text="x")], (), emit)
     await endpoint.close()
