@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import msgspec
 
 from studio import events as ev
 from studio.agent.commands import BackendCard, BookCard, Commands
@@ -68,12 +71,17 @@ class Workshop:
             opened = await asyncio.to_thread(OpenBook.open, root)
         except BookHeld as held:
             return FollowingSession(root, str(held))
+        session = _session_of(opened)
+
+        def open_backend(choice: BackendChoice) -> Backend:
+            return self.open_backend(msgspec.structs.replace(choice, session=session))
+
         try:
-            backend = self.open_backend(self._choice(opened))
+            backend = open_backend(self._choice(opened))
         except BaseException:
             await opened.close()
             raise
-        run = Run(opened, backend, self.open_backend, self._limits(opened), pause_on_fault=self._pause_on_fault)
+        run = Run(opened, backend, open_backend, self._limits(opened), pause_on_fault=self._pause_on_fault)
         return BookSession(opened, run)
 
     def check(self) -> None:
@@ -101,12 +109,21 @@ class Workshop:
             keyed = [name for name in _KEYED if not presets()[name].missing_key(self._key_of)]
             backend, model, base_url = (keyed or ["embedded"])[0], flags.model or settings.model, None
         context = flags.context or settings.context
-        return BackendChoice(backend=backend, model=model, base_url=base_url, context=context)
+        seen = ""
+        if last is not None and (last.backend, last.base_url) == (backend, base_url or ""):
+            seen = last.reasoning_field
+        return BackendChoice(backend=backend, model=model, base_url=base_url, context=context, reasoning_field=seen)
 
     def _limits(self, book: OpenBook) -> Limits:
         steps = self._config.flags.max_steps or self._config.settings.max_steps or DEFAULT_STEPS
         budget = self._config.flags.budget or book.settings.budget or self._config.settings.budget
         return Limits(steps=steps, budget=budget)
+
+
+def _session_of(book: OpenBook) -> str:
+    """What a provider may cache this book's calls under: it tells nothing of the book, and stays the same."""
+    known = f"{book.root.name}\0{book.settings.prompt}"
+    return "studio-" + hashlib.sha256(known.encode("utf-8", "replace")).hexdigest()[:24]
 
 
 class BookSession:

@@ -11,6 +11,7 @@ class Progress:
         self.backend = ""
         self.model = ""
         self.base_url = ""  # "" for the preset's own
+        self.reasoning_field = ""  # under which this backend sent its last thought
         self.context = 0  # tokens the conversation may take
         self.context_tokens = 0  # tokens it takes
         self.step = 0
@@ -48,6 +49,8 @@ class Progress:
                 self.state, self.detail = "preparing", event.text
             case ev.TitleGiven(title=title):
                 self.title = title
+            case ev.ReplyFinished(reasoning_field=field) if field:
+                self.reasoning_field = field
             case ev.StepStarted():
                 self.step, self.limit = event.step, event.limit
                 self.state, self.detail = "thinking", ""
@@ -84,6 +87,8 @@ class Progress:
                 pass
 
     def _use(self, event: ev.RunStarted | ev.BackendSwitched) -> None:
+        if (event.backend, event.base_url) != (self.backend, self.base_url):
+            self.reasoning_field = ""
         self.backend, self.model, self.base_url = event.backend, event.model, event.base_url
         self.context = event.context
 

@@ -15,7 +15,7 @@ from studio.agent.open_book import OpenBook
 from studio.agent.prompts import prompt
 from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, keep_partial
 from studio.agent.tool import ToolContext
-from studio.backends.backend import Backend, BackendChoice, Message
+from studio.backends.backend import Backend, BackendChoice, Message, Sampling
 from studio.errors import BackendError, BookError, ContextOverflow, StudioError
 
 log = logging.getLogger(__name__)
@@ -246,7 +246,8 @@ class Run:
             reply = await self._guide.reply(self._caller, backend)
         else:
             try:
-                reply = await self._caller.reply(backend, conversation.messages, toolbox.SPECS, self._emit)
+                sampling = Sampling(must_call=conversation.idle_replies > 0)
+                reply = await self._caller.reply(backend, conversation.messages, toolbox.SPECS, self._emit, sampling)
             except ContextOverflow as overflow:
                 await self._overflow(overflow)
                 return
@@ -257,6 +258,7 @@ class Run:
                 finish_reason=reply.finish_reason,
                 usage=usage,
                 reasoning_details=reply.reasoning_details,
+                reasoning_field=reply.reasoning_field,
             )
         )
         await book.journal.durable()

@@ -135,7 +135,7 @@ def test_quit_in_the_middle_and_resume_fills_the_panes(
     again = Tmux(studio, (200, 50))
     try:
         again.start("resume", "salt")
-        again.shows("reply cut: the author interrupted", "── step 4", "finished", "step 12/300")
+        again.shows("reply cut: the author stopped", "── step 4", "finished", "step 12/300")
         again.press("q")
         again.shows("exit 0")
     finally:
