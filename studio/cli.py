@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from studio.config import Config, load_config, log_folder
+from studio.config import Config, is_secret, load_config, log_folder
 from studio.errors import StudioError, UsageError
 from studio.printable import printable
 
@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(flags, file=getattr(parsed, "config", None), environment=os.environ)
         _log(config)
+        for warning in config.warnings:
+            print(f"studio: {printable(warning)}", file=sys.stderr)
         code: int = parsed.command(config, parsed)
         return code
     except StudioError as error:
@@ -56,7 +58,7 @@ def _complain(error: StudioError) -> int:
 def _log(config: Config) -> None:
     from studio.logs import start_log
 
-    secrets = [value for name, value in config.environment.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET"))]
+    secrets = [value for name, value in config.environment.items() if is_secret(name)]
     start_log(log_folder(), secrets)
 
 
@@ -75,7 +77,7 @@ def _bare(config: Config, parsed: argparse.Namespace) -> int:
 
 def _new(config: Config, parsed: argparse.Namespace) -> int:
     workshop = _workshop(config, parsed)
-    workshop.check()
+    workshop.refuse_early()
     _check_theme(config)
     book = workshop.create(parsed.prompt, parsed.name)
     return _work(config, parsed, workshop, book)
@@ -102,9 +104,16 @@ def _list(config: Config, parsed: argparse.Namespace) -> int:
 
 
 def _backends(config: Config, parsed: argparse.Namespace) -> int:
+    if parsed.check:
+        checking = _workshop(config, parsed).check(
+            lambda line: print(printable(line), flush=True),
+            lambda text: print(f"… {printable(text)}", file=sys.stderr, flush=True),
+        )
+        return 0 if asyncio.run(checking) else 1
     for backend in _workshop(config, parsed).backends():
         print(printable(f"{'✓' if backend.ready else '–'} {backend.name:<11} {backend.summary}"))
     print("\nChoose one with --backend NAME, and a model with --model NAME; --base-url for any other endpoint.")
+    print("`studio backends --check` makes a small call to each that is set up.")
     return 0
 
 
@@ -242,7 +251,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--headless", action="store_true", help="no screen: readable text on stdout")
         sub.add_argument("--json", action="store_true", help="headless, one event a line; commands on stdin")
     command("list", _list, "List the books.")
-    command("backends", _backends, "List where a model can be.")
+    backends = command("backends", _backends, "List where a model can be.", writing)
+    backends.add_argument("--check", action="store_true", help="make a small call to each, or to the --backend given")
     replay = command("replay", _replay, "Show again how a book was written.")
     replay.add_argument("book", metavar="BOOK")
     replay.add_argument(

@@ -4,6 +4,7 @@ Keys come from the environment, .env or the system keyring, never from a file of
 """
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -33,6 +34,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     flags: Settings  # of the command line alone
     folder: Path  # the studio's configuration folder: config.yaml, themes/
     environment: Mapping[str, str]  # with .env beneath it
+    in_dotenv: frozenset[str] = frozenset()  # names that .env alone gives
+    warnings: tuple[str, ...] = ()  # for the author, before anything else
 
     def chosen(self, name: str) -> object:
         """The value of one setting: the flag's, else the environment's or config.yaml's, else None."""
@@ -65,7 +68,8 @@ def load_config(
     if file is not None and not file.is_file():
         raise UsageError(f"The configuration file {file} does not exist; give --config another path or leave it out.")
     written = load_settings_file(file or folder / "config.yaml", Settings)
-    merged = {**_dotenv(dotenv), **environment}
+    beneath = _dotenv(dotenv)
+    merged = {**beneath, **environment}
     spoken = {
         name: merged[f"STUDIO_{name.upper()}"]
         for name in Settings.__struct_fields__
@@ -73,7 +77,28 @@ def load_config(
     }
     settings = msgspec.structs.replace(written, **_typed(spoken, lambda name: f"STUDIO_{name.upper()}"))
     given = msgspec.structs.replace(Settings(), **_typed(flags, lambda name: f"--{name.replace('_', '-')}"))
-    return Config(settings=settings, flags=given, folder=folder, environment=merged)
+    return Config(
+        settings=settings,
+        flags=given,
+        folder=folder,
+        environment=merged,
+        in_dotenv=frozenset(beneath) - frozenset(environment),
+        warnings=_warnings(dotenv, beneath),
+    )
+
+
+def _warnings(dotenv: Path, found: Mapping[str, str]) -> tuple[str, ...]:
+    """A file with keys in it is for its owner alone."""
+    if os.name != "posix" or not any(is_secret(name) and value for name, value in found.items()):
+        return ()
+    if not dotenv.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        return ()
+    return (f"{dotenv} holds a key and can be read by other users of this machine; run: chmod 600 {dotenv}",)
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable of this name holds what must not be shown."""
+    return name.endswith(("_KEY", "_TOKEN", "_SECRET"))
 
 
 def _typed(values: Mapping[str, object], said: Callable[[str], str]) -> dict[str, object]:
@@ -131,6 +156,13 @@ def key_of(environment: Mapping[str, str]) -> Callable[[str], str | None]:
         return value.strip() if value and value.strip() else _from_keyring(variable)
 
     return look
+
+
+def key_source(config: Config, variable: str) -> str:
+    """Where a key was found: environment, .env or keyring; "" when nowhere."""
+    if config.environment.get(variable, "").strip():
+        return ".env" if variable in config.in_dotenv else "environment"
+    return "keyring" if _from_keyring(variable) else ""
 
 
 def _from_keyring(variable: str) -> str | None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,11 +16,12 @@ from studio.agent.open_book import OpenBook
 from studio.agent.run import STOPPED, Run
 from studio.backends.backend import Backend, BackendChoice
 from studio.backends.catalog import open_backend
+from studio.backends.check import check
 from studio.backends.presets import presets
 from studio.book import layout
 from studio.book.journal import Journal, peek
 from studio.book.words import count_words
-from studio.config import Config, cache_folder, key_of
+from studio.config import Config, cache_folder, key_of, key_source
 from studio.errors import BookHeld, UsageError
 
 # Without a flag or a setting, a key that is there says which backend its owner means.
@@ -56,6 +57,66 @@ class Workshop:
             )
         return cards
 
+    async def check(self, told: Callable[[str], None], meanwhile: Callable[[str], None]) -> bool:
+        """Check the chosen backend, or each that is set up. True: all that are set up are good.
+
+        A local server that does not run is no fault, unless it was chosen.
+
+        Args:
+            told: gets a line for each backend.
+            meanwhile: is told what takes long (weights that are fetched).
+        """
+        config, chosen = self._config, self._config.flags.backend or ("openai" if self._config.flags.base_url else "")
+        names = [chosen] if chosen else list(presets())
+        if chosen and chosen not in presets():
+            raise UsageError(f"There is no backend “{chosen}”; there are {', '.join(presets())}.")
+        said: set[str] = set()
+
+        def emit(event: ev.Event) -> None:
+            if isinstance(event, ev.BackendPreparing) and event.done is not None and event.text not in said:
+                said.add(event.text)
+                meanwhile(event.text)
+
+        checks = [asyncio.create_task(self._check_one(name, emit, is_chosen=bool(chosen))) for name in names]
+        good = True
+        try:
+            for name, checking in zip(names, checks, strict=True):
+                mark, line = await checking
+                good = good and mark != "✗"
+                source = key_source(config, presets()[name].key_variable) if presets()[name].key_variable else ""
+                told(f"{mark} {name:<11} {line}" + (f" · key from the {source}" if source and mark == "✓" else ""))
+        finally:
+            for checking in checks:
+                checking.cancel()
+            await asyncio.gather(*checks, return_exceptions=True)
+        return good
+
+    async def _check_one(self, name: str, emit: ev.Emit, *, is_chosen: bool) -> tuple[str, str]:
+        """(✓ good, ✗ set up and not good, – not set up; the rest of the line)."""
+        preset, flags, settings = presets()[name], self._config.flags, self._config.settings
+        is_configured = settings.backend == name
+        base_url = flags.base_url if is_chosen else settings.base_url if is_configured else None
+        model = flags.model if is_chosen else settings.model if is_configured else None
+        if not is_chosen and (missing := preset.missing_key(self._key_of)):
+            return "–", f"no key: set {missing} in the environment, in .env or in the keyring"
+        if not is_chosen and preset.needs_base_url and not base_url:
+            return "–", "needs --base-url"
+        try:
+            backend = self.open_backend(
+                BackendChoice(backend=name, model=model, base_url=base_url, context=flags.context)
+            )
+        except UsageError as error:
+            return "✗", str(error)
+        try:
+            found = await check(backend, emit)
+        finally:
+            await backend.close()
+        facts = " · ".join(found.facts)
+        if found.good:
+            return "✓", facts
+        is_wanted = is_chosen or is_configured or bool(preset.key_variable) or bool(found.facts)
+        return ("✗" if is_wanted else "–"), (f"{facts} — " if facts else "") + found.problem
+
     def create(self, prompt: str, name: str | None = None) -> str:
         """Start a book; returns its name."""
         return layout.create_book(self._config.projects, prompt, name).name
@@ -84,7 +145,7 @@ class Workshop:
         run = Run(opened, backend, open_backend, self._limits(opened), pause_on_fault=self._pause_on_fault)
         return BookSession(opened, run)
 
-    def check(self) -> None:
+    def refuse_early(self) -> None:
         """Refuse early what a new book could not begin with. Raises `UsageError`."""
         self.open_backend(self._choice(None))
 

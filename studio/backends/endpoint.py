@@ -210,6 +210,8 @@ class Endpoint:
         )
         if reply.usage is not None:
             self._learn_count(messages, tools, reply.usage.prompt_tokens, counted)
+            said = Message(role="assistant", text=reply.text, reasoning=reply.reasoning, tool_calls=reply.tool_calls)
+            self._tokens.correct_reply(said, reply.usage.completion_tokens)
             if not self._dialect.charges:
                 reply = msgspec.structs.replace(reply, usage=msgspec.structs.replace(reply.usage, cost=None))
         if reply.finish_reason == "content_filter":
@@ -221,7 +223,7 @@ class Endpoint:
     def _learn_count(self, messages: Sequence[Message], tools: Sequence[ToolSpec], read: int, counted: int) -> None:
         if not read:
             return
-        is_long = self._tokens.plain(messages, tools) > _SMALLEST_LEARNED
+        is_long = self._tokens.plain(messages) > _SMALLEST_LEARNED
         if self._dialect.truncates_silently and is_long and self._tokens.is_cut_short(messages, tools, read):
             # The next try would be read no further.
             raise StreamCut(self._faults.truncated(read, counted), retryable=False)
