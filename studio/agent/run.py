@@ -13,6 +13,7 @@ from studio.agent.guided import Guide
 from studio.agent.limits import Limits
 from studio.agent.open_book import OpenBook
 from studio.agent.prompts import prompt
+from studio.agent.retries import Schedule
 from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, keep_partial
 from studio.agent.tool import ToolContext
 from studio.backends.backend import Backend, BackendChoice, Message, Sampling
@@ -36,6 +37,7 @@ class Run:
         limits: Limits,
         *,
         pause_on_fault: bool = True,
+        schedule: Schedule | None = None,
     ) -> None:
         """Make a run, not begun.
 
@@ -45,6 +47,7 @@ class Run:
             open_backend: builds another; raises `StudioError`.
             limits: counted over all runs of the book.
             pause_on_fault: when a backend gives up, wait paused for the author; else fail.
+            schedule: how patient it is with a backend that fails; None = as usual.
         """
         self._book = book
         self._backend = backend
@@ -54,7 +57,7 @@ class Run:
         self._pause_on_fault = pause_on_fault
         self._record = book.record
         self._controls = Controls(book.record)
-        self._caller = Caller(book.conversation, self._controls, book.record)
+        self._caller = Caller(book.conversation, self._controls, book.record, schedule)
         self._guide = Guide(book)
         self.failure = ""  # why `work` returned 1, for whoever can't read it in the journal
         self._names: dict[str, str] = {}  # a file as the model wrote it -> its name in the book
