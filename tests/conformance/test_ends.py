@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from loopback import CLOSE, RESET, Answer, Raw, Wire
-from played_book import CHAPTER, FINISH, ONE, WRITE, Played, assert_echoed, calls, only, writes
+from played_book import CHAPTER, FINISH, ONE, TWO, WRITE, Played, assert_echoed, calls, only, writes
 
 from studio import events as ev
 
@@ -70,7 +70,7 @@ async def test_a_chapter_that_was_cut_is_kept_and_gone_on_from(end: list[Any], p
     assert (book.code, book.failure, len(book.requests)) == (0, "", 3)
     assert book.files == only(KEPT + REST)
     [kept] = book.of(ev.PartialKept)
-    assert (kept.file, kept.words) == (ONE, 11)
+    assert (kept.file, kept.words) == (ONE, 10)
     kinds = [kind for kind in book.kinds if kind in ("step_started", "partial_kept", "reply_cut", "file_written")]
     assert kinds == ["step_started", "partial_kept", "reply_cut", "step_started", "file_written", "step_started"]
     assert [event.step for event in book.of(ev.StepStarted)] == [1, 1, 2]
@@ -115,12 +115,17 @@ async def test_words_that_were_cut_are_quoted_back(play: Play) -> None:
     assert "«The outline is clear. Now I»" in book.told(1)
 
 
-async def test_a_whole_call_before_a_cut_is_carried_out_and_the_half_one_is_not(play: Play) -> None:
-    half = Wire.call('{"filename": "chapter_02.md", "content": "The ti', name="write_file", id="b", index=1)
-    book = await play(Answer([Wire.call(WRITE, name="write_file", id="a"), half, RESET]), writes())
-    assert book.code == 0
-    assert book.files[ONE] == CHAPTER.encode()
-    assert_echoed(book.sent(len(book.requests) - 1))
+async def test_a_reply_cut_in_its_second_call_keeps_the_prose_of_both(play: Play) -> None:
+    half = Wire.call('{"filename": "chapter_02.md", "content": "It rose. The ti', name="write_file", id="b", index=1)
+    book = await play(
+        Answer([Wire.call(WRITE, name="write_file", id="a"), half, RESET]),
+        writes("", mode="append", id="c"),
+        writes("The tide rose.\n", TWO, mode="append", id="d"),
+    )
+    assert (book.code, len(book.requests)) == (0, 4)
+    assert [event.file for event in book.of(ev.PartialKept)] == [ONE, TWO]
+    assert book.tools == [("write_file", True), ("write_file", True), ("finish", True)]
+    assert book.files == {ONE: CHAPTER.encode(), TWO: b"It rose. The tide rose.\n"}
 
 
 async def test_a_break_after_the_finish_reason_is_no_break(play: Play) -> None:
@@ -190,10 +195,7 @@ async def test_a_whole_call_at_the_limit_of_a_reply_s_length_is_carried_out(play
     assert (book.code, len(book.requests), book.files) == (0, 2, only())
 
 
-TRUNCATED = {"stop": "stop", "tool_calls": "tool_calls"}
-
-
-@pytest.mark.parametrize("reason", TRUNCATED)
+@pytest.mark.parametrize("reason", ["stop", "tool_calls"])
 async def test_half_a_chapter_is_never_taken_for_the_whole_of_it(reason: str, play: Play) -> None:
     book = await play(Answer([*HALF, Wire.delta(reason), Wire.DONE]), writes(REST, mode="append", id="b"))
     assert book.code == 0

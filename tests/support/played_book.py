@@ -12,6 +12,7 @@ from loopback import Answer, Request, Server, Wire
 from studio import events as ev
 from studio.agent.limits import Limits
 from studio.agent.open_book import OpenBook
+from studio.agent.prompts import prompt
 from studio.agent.retries import Schedule
 from studio.agent.run import Run
 from studio.backends.backend import BackendChoice
@@ -26,6 +27,7 @@ ONE, TWO = "chapter_01.md", "chapter_02.md"
 CHAPTER = (
     '# Ebb\n\nThe tide went out. “It won\'t come back,” said Élodie 🌊 — and it did not.\n\nMara: "No.\u2028Never."\n'
 )
+SUMMARY = "Mara has left the quay."
 OTHER = "# Flow\n\nThe tide came in again.\n"
 
 E = TypeVar("E", bound=ev.Event)
@@ -132,6 +134,8 @@ class Stage:
     def _answer(self, request: Request) -> Answer:
         if request.path != "/v1/chat/completions":
             return self.routes.get(request.path) or Wire.error(404, "there is nothing here")
+        if request.body["messages"][-1]["content"] == prompt("compress"):
+            return Wire.reply(SUMMARY)
         return self._script.pop(0) if self._script else FINISH
 
     async def play(
@@ -141,20 +145,22 @@ class Stage:
         model: str = "m",
         context: int | None = 100_000,
         steps: int = 12,
-        prompt: str = "A book about the tide",
+        wish: str = "A book about the tide",
         impatient: bool = False,
     ) -> Played:
         """Write the book, or go on with it, to the end of one run.
 
         Args:
-            script: the answers to the next completions; after the last one the model calls `finish`.
+            script: the answers to the next completions; after the last one the model calls `finish`. A summary of the
+                conversation is answered beside it.
+            wish: what the author asks for, when the book is new.
             impatient: the author asks for another try as soon as a call has failed.
         """
         self._script = list(script)
         already = len(self._server.requests)
         root = self._projects / "tide"
         if not root.exists():
-            layout.create_book(self._projects, prompt, root.name)
+            layout.create_book(self._projects, wish, root.name)
         book = OpenBook.open(root)
 
         def open_one(choice: BackendChoice) -> Any:
