@@ -1,6 +1,7 @@
 """However a reply breaks off, nothing that arrived is lost, and nothing of it is asked for twice."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -26,6 +27,11 @@ def error(**fields: Any) -> bytes:
     return Wire.data({"error": fields})
 
 
+# What the errors below say.
+WORDS = re.compile(
+    "Provider disconnected|quite full|upstream gone|slot lost|Internal Server Error|Bad Gateway|upstream connect"
+)
+
 CUTS: dict[str, list[Any]] = {
     "the stream just ends": [],
     "there is a [DONE] and no finish reason": [Wire.DONE],
@@ -39,7 +45,7 @@ CUTS: dict[str, list[Any]] = {
     "an error with a code that is a word": [error(code="server_error", message="Provider disconnected"), Wire.DONE],
     "an error with a code that is a number in words": [error(code="502", message="Provider disconnected")],
     "an error with its cause hidden": [
-        error(code=502, message="Provider returned error", metadata={"raw": "overloaded", "error_type": "x"})
+        error(code=502, message="Provider returned error", metadata={"raw": "quite full", "error_type": "x"})
     ],
     "an error beside choices": [
         Wire.data(
@@ -71,6 +77,9 @@ async def test_a_chapter_that_was_cut_is_kept_and_gone_on_from(end: list[Any], p
     assert book.files == only(KEPT + REST)
     [kept] = book.of(ev.PartialKept)
     assert (kept.file, kept.words) == (ONE, 10)
+    # The server's own words, where it had any, are the author's to read.
+    [cut] = book.of(ev.ReplyCut)
+    assert all(words in why for words in WORDS.findall(repr(end)) for why in (cut.why, book.faults[0].error))
     kinds = [kind for kind in book.kinds if kind in ("step_started", "partial_kept", "reply_cut", "file_written")]
     assert kinds == ["step_started", "partial_kept", "reply_cut", "step_started", "file_written", "step_started"]
     assert [event.step for event in book.of(ev.StepStarted)] == [1, 1, 2]
@@ -90,9 +99,9 @@ NOTHING: dict[str, list[Any]] = {
     "only a role": [Wire.delta(role="assistant", content=""), Wire.DONE],
     "a connection that is reset": [RESET],
     "a chunked encoding that is broken": [Raw(b"zz\r\n")],
-    "an error in its first chunk": [error(code=502, message="Provider returned error")],
+    "an error in its first chunk": [error(code=502, message="Provider disconnected")],
     "an error line first": [b'error: {"message": "slot lost"}\n\n'],
-    "an error event first": [b'event: error\ndata: {"message": "gone"}\n\n'],
+    "an error event first": [b'event: error\ndata: {"message": "upstream gone"}\n\n'],
     "something that is no JSON": [b"data: upstream connect error\n\n"],
 }
 
@@ -102,7 +111,9 @@ async def test_a_call_that_brought_nothing_is_made_again_as_it_was(pieces: list[
     book = await play(Answer(pieces), writes())
     assert (book.code, len(book.requests), book.files) == (0, 3, only())
     assert book.requests[1].raw == book.requests[0].raw
-    assert [event.retry_in is not None for event in book.faults] == [True]
+    [fault] = book.faults
+    assert fault.retry_in is not None
+    assert all(words in fault.error for words in WORDS.findall(repr(pieces)))
     assert (book.of(ev.PartialKept), book.of(ev.ReplyCut)) == ([], [])
     assert [event.step for event in book.of(ev.StepStarted)] == [1, 2]
 

@@ -26,8 +26,7 @@ def call(arguments: str, **function: str) -> dict[str, Any]:
 
 RAW_WRITE = json.dumps(json.loads(WRITE), ensure_ascii=False)  # the chapter's letters as UTF-8, U+2028 among them
 CHUNKS = [
-    delta(role="assistant", content=""),
-    delta(content=SAID),
+    delta(role="assistant", content=SAID),
     call("", name="write_file"),
     *(call(RAW_WRITE[i : i + 11]) for i in range(0, len(RAW_WRITE), 11)),
     delta("tool_calls"),

@@ -117,6 +117,15 @@ async def test_words_around_a_leaked_call_stay(play: Play) -> None:
     assert book.reply == "Before. After."
 
 
+@pytest.mark.parametrize("field", ["reasoning_content", "content"], ids=["a field", "tags"])
+async def test_a_thought_around_a_leaked_call_stays_a_thought(field: str, play: Play) -> None:
+    thought = "Now. " + K2 + "Then."
+    deltas = [{field: f"<think>{thought}</think>" if field == "content" else thought}, {"content": SAID}]
+    book = await play(Answer([*(Wire.delta(**delta) for delta in deltas), Wire.delta("stop"), Wire.DONE]))
+    assert_as_asked(book)
+    assert (book.reasoning, book.reply) == ("Now. Then.", SAID)
+
+
 STRAY = ["<|im_end|>", "<|end_of_msg|>", "<|sep|>", "<|close|>message<|sep|>", "<|open|>response<|sep|>"]
 
 

@@ -53,6 +53,10 @@ ONCE = {
     "under all three names": [
         {"reasoning_content": half, "reasoning": half, "reasoning_details": [text_detail(half)]} for half in HALVES
     ],
+    "as reasoning_content, and once more in details of a chunk of their own": [
+        *({"reasoning_content": half} for half in HALVES),
+        {"reasoning_details": [text_detail(THOUGHT)]},
+    ],
     "beside a content that is null": [{"reasoning_content": half, "content": None} for half in HALVES],
     "beside a content that is empty": [{"reasoning": half, "content": ""} for half in HALVES],
     "beside another name that is null": [{"reasoning_content": half, "reasoning": None} for half in HALVES],
