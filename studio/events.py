@@ -91,6 +91,10 @@ class ReplyDelta(Event, frozen=True, tag="reply_delta"):
     text: str
 
 
+class ThoughtRecognised(Event, frozen=True, tag="thought_recognised"):
+    """What has come of this reply as `reply_delta` was the model's thought: its end was marked, its beginning not."""
+
+
 class ProseDelta(Event, frozen=True, tag="prose_delta"):
     """A piece of prose, as it arrives inside a tool call that is still being received."""
 
@@ -293,6 +297,7 @@ AnyEvent: TypeAlias = (
     | ToolArriving
     | ReasoningDelta
     | ReplyDelta
+    | ThoughtRecognised
     | ProseDelta
     | ReplyFinished
     | ReplyCut

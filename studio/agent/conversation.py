@@ -77,6 +77,9 @@ class Conversation:
                 self._reasoning.append(text)
             case ev.ReplyDelta(text=text):
                 self._text.append(text)
+            case ev.ThoughtRecognised():
+                self._reasoning += self._text
+                self._text.clear()
             case ev.ProseDelta(file=file, text=text):
                 self._prose.append((file, text))
             case ev.ConversationStarted():

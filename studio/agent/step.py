@@ -11,6 +11,7 @@ from studio.agent.conversation import Conversation
 from studio.agent.prompts import prompt
 from studio.agent.retries import Retries, Schedule
 from studio.backends.backend import Backend, Message, Reply, Sampling, ToolSpec
+from studio.backends.partial_json import is_unclosed
 from studio.book.journal import sha256_of
 from studio.book.merge import sentences
 from studio.book.words import count_words
@@ -86,6 +87,8 @@ class Caller:
         """Why a reply that came to its end is none all the same, or None."""
         if reply.finish_reason == "length" and any(not _is_json(call.arguments) for call in reply.tool_calls):
             return StreamCut("The reply reached the server's limit of one reply's length.", retry_after=0.0)
+        if any(is_unclosed(call.arguments) for call in reply.tool_calls):
+            return StreamCut("The reply ended in the middle of a tool call.", retry_after=0.0)
         is_empty = not reply.tool_calls and not reply.text.strip() and reply.finish_reason != "length"
         # Once it is a mishap of the server; twice, the model has to be told.
         self._was_empty = is_empty and not self._was_empty

@@ -99,9 +99,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             room: tokens left in the window; a larger wish is an error at some servers.
             session: the same for every call of one book.
         """
-        options: dict[str, Any] = dict(self.extra_body)
-        if self.usage_option:
-            options["stream_options"] = {"include_usage": True}
+        options: dict[str, Any] = {"stream_options": {"include_usage": True}} if self.usage_option else {}
+        options.update(self.extra_body)
         wishes = [wish for wish in (sampling.max_tokens, self.max_output) if wish is not None]
         if wishes:
             options[self.max_tokens_field] = max(16, min(*wishes, room))

@@ -22,7 +22,7 @@ _NO_MODEL = re.compile(
     r"model\b.{0,120}\b(?:not found|not exist|unknown|not available)|no such model|valid model", re.I
 )
 _FILTERED = re.compile(r"content_filter|content_policy|moderation", re.IGNORECASE)
-_RETRIED = {408, 409, 425, 429}
+_RETRIED = {408, 409, 425, 429, 499}
 _LONG_WAIT = 1800.0  # seconds; of a longer one the author is told in hours
 
 
@@ -118,10 +118,11 @@ class Faults:
         )
 
     def _overflow(self, said: str, window: int | None) -> ContextOverflow:
+        holds = "" if window is None or f"{window}" in re.sub(r"[,_]", "", said) else f", which holds {window:,} tokens"
         return ContextOverflow(
             self._say(
-                f"the conversation is too long for {self.model} at {self._name} ({said}); --context can say how long "
-                "it may be"
+                f"the conversation is too long for {self.model} at {self._name}{holds} ({said}); --context can say how "
+                "long it may be"
             ),
             window=window,
         )

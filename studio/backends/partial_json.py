@@ -242,6 +242,12 @@ def is_whole(raw: str) -> bool:
         return False
 
 
+def is_unclosed(raw: str) -> bool:
+    """Whether these are the beginning of a call's arguments: an object that was cut off before its end."""
+    text = raw.strip()
+    return text.startswith("{") and not text.endswith("}") and not is_whole(raw)
+
+
 def _strict(text: str) -> Any:
     decoder = json.JSONDecoder(strict=False, object_pairs_hook=_first_wins)
     text = text.strip()

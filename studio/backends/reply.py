@@ -9,7 +9,7 @@ from studio.backends.backend import Reply
 from studio.backends.calls import CallList
 from studio.backends.details import Details
 from studio.backends.text_filter import Piece, TextFilter
-from studio.events import Emit, ReasoningDelta, ReplyDelta, Usage
+from studio.events import Emit, ReasoningDelta, ReplyDelta, ThoughtRecognised, Usage
 
 _HALF = re.compile("[\ud800-\udfff]")
 # Ways of saying that the reply did not come to its end.
@@ -27,8 +27,8 @@ class ReplyBuilder:
     """Feed it every chunk of one reply in order.
 
     Servers differ: reasoning under three names, calls without index or id, usage in three places, template tags in the
-    text. The reply holds what was emitted, with one exception: of a thought that only its end shows to be one, the
-    beginning was emitted as reply text.
+    text. The reply holds what was emitted; of a thought that only its end shows to be one, the beginning was emitted as
+    reply text, and `thought_recognised` says so.
     """
 
     def __init__(self, emit: Emit, tools: Sequence[str] = ()) -> None:
@@ -159,6 +159,7 @@ class ReplyBuilder:
                 # It was shown as a reply and can't be taken back there, but it shall not become a chapter.
                 self._reasoning += self._text
                 self._text.clear()
+                self._emit(ThoughtRecognised())
             case "call":
                 self._calls.begin_leaked(text, in_thought=through is self._reasoning_filter)
             case "arguments":

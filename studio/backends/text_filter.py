@@ -65,11 +65,13 @@ class TextFilter:
         """The pieces that are certain now; the start of a possible marker is held back."""
         if "<" not in text and not self._held and (self._state == "reply" or self._state == "reasoning"):
             return [(self._state, text)] if text else []
-        return [piece for piece in self._pieces(text) if piece[1] or piece[0] == "thought_before"]
+        return [piece for piece in self._pieces(text) if piece[1] or piece[0] in ("thought_before", "call")]
 
     def end(self) -> list[Piece]:
         """What was held back and turned out to be no marker."""
         held, self._held = self._held, ""
+        if self._state == "head":
+            return [("call", (self._head + held).strip())]  # one that never came to its arguments
         if _OPENING.match(held):
             return []
         return [piece for piece in self._text(held) if piece[1]]
@@ -121,6 +123,8 @@ class TextFilter:
 
     def _k2(self, marker: str) -> Iterator[Piece]:
         self._remember()
+        if self._state == "head" and marker != "tool_call_argument_begin":
+            yield "call", self._head.strip()
         match marker:
             case "tool_call_begin":
                 self._state, self._head = "head", ""
