@@ -15,7 +15,7 @@ from studio.settings_file import load_settings_file
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What can stand in config.yaml; every one has a flag and an environment variable STUDIO_… of the same name."""
+    """What can stand in config.yaml; every one has an environment variable STUDIO_… of the same name, most a flag."""
 
     projects: str | None = None  # folder of the books; default ./projects
     backend: str | None = None
@@ -25,6 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_steps: int | None = None
     budget: float | None = None  # US dollars
     theme: str | None = None
+    first_byte_timeout: float | None = None  # seconds a server may read a prompt before its reply begins; default 600
+    idle_timeout: float | None = None  # seconds it may be silent within a reply; default 300
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +112,7 @@ def _typed(values: Mapping[str, object], said: Callable[[str], str]) -> dict[str
             typed[name] = msgspec.convert(value, types[name], strict=False)
         except msgspec.ValidationError as error:
             raise UsageError(f"{said(name)} can't be “{value}”: a number is needed.") from error
-    for name in ("context", "max_steps", "budget"):
+    for name in ("context", "max_steps", "budget", "first_byte_timeout", "idle_timeout"):
         number = typed.get(name)
         if isinstance(number, int | float) and number <= 0:
             raise UsageError(f"{said(name)} must be more than zero, not {number}.")

@@ -151,7 +151,14 @@ class Workshop:
 
     def open_backend(self, choice: BackendChoice) -> Backend:
         """Build a backend. Raises `UsageError`."""
-        return open_backend(choice, key_of=self._key_of, cache=cache_folder())
+        settings = self._config.settings
+        return open_backend(
+            choice,
+            key_of=self._key_of,
+            cache=cache_folder(),
+            first_byte=settings.first_byte_timeout,
+            idle=settings.idle_timeout,
+        )
 
     def _choice(self, book: OpenBook | None) -> BackendChoice:
         """Flags, else what the book was last written with, else the configuration, else what a key suggests."""

@@ -220,7 +220,7 @@ def trim_list(text: str, count: int) -> list[str]:
 def trim_prose(text: str) -> str:
     """Prose without a heading of its own and without a last half sentence."""
     text = re.sub(r"\A\s*(?:#+[^\n]*|\**chapter\s+\w+[^\n]{0,80})\n+", "", text.lstrip(), flags=re.IGNORECASE)
-    return complete_sentences(text).rstrip() + "\n"
+    return (complete_sentences(text) or text).rstrip() + "\n"
 
 
 def _shown(request: str, answer: str) -> list[Message]:

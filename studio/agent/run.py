@@ -282,11 +282,14 @@ class Run:
 
     def _message(self) -> str:
         book, conversation = self._book, self._book.conversation
-        parts = [cut_message(conversation, book.journal.text)] if conversation.cut_why else []
+        parts = [cut_message(conversation, self._kept_of)] if conversation.cut_why else []
         parts.append(book.steering.message(book.journal.text, self._others))
         if conversation.step_finished and conversation.idle_replies:
             parts.append(prompt("nudge_length" if conversation.finish_reason == "length" else "nudge"))
         return "\n\n".join(part for part in parts if part)
+
+    def _kept_of(self, file: str) -> str:
+        return self._book.manuscript.partial_text(file) or ""
 
     def _others(self, file: str) -> list[tuple[str, str]]:
         names = [name for name in self._book.folder.names() if name != file]

@@ -20,6 +20,7 @@ from studio.errors import BackendError, ContextOverflow, StreamCut
 PLAIN = Sampling()
 log = logging.getLogger(__name__)
 
+_ENDLESS = 30  # words of one unfinished sentence that are kept rather than written again
 _TAIL = 200  # characters quoted from the end of what was kept
 
 
@@ -151,23 +152,29 @@ def keep_partial(conversation: Conversation, why: str, record: ev.Record, *, adv
 
 
 def complete_sentences(text: str) -> str:
-    """`text` up to its last complete sentence; all of it when there is only one."""
+    """`text` up to its last complete sentence; a long one that never ends is kept, a few words are not worth it."""
     tokens = sentences(text)
-    if len(tokens) > 1 and not tokens[-1].rstrip().endswith((".", "!", "?", "…", "。", "！", "？", "”", '"', "»")):
-        tokens.pop()
+    if tokens and not tokens[-1].rstrip().endswith((".", "!", "?", "…", "。", "！", "？", "”", '"', "»")):
+        last = tokens.pop()
+        if not "".join(tokens).strip() and count_words(last) >= _ENDLESS:
+            tokens.append(last)
     return "".join(tokens)
 
 
-def cut_message(conversation: Conversation, text_of: Callable[[str], str]) -> str:
-    """What the model is told after a cut reply; "" when nothing arrived that could be gone on from."""
+def cut_message(conversation: Conversation, kept_of: Callable[[str], str]) -> str:
+    """What the model is told after a cut reply; "" when nothing arrived that could be gone on from.
+
+    Args:
+        kept_of: all that is kept for a file, of this cut reply and those before it.
+    """
+    texts = {partial.file: kept_of(partial.file) for partial in conversation.kept}
     kept = [
-        prompt("cut_prose", file=partial.file, words=f"{partial.words:,}", tail=_tail(text_of(partial.sha256)))
-        for partial in conversation.kept
+        prompt("cut_prose", file=file, words=f"{count_words(text):,}", tail=_tail(text)) for file, text in texts.items()
     ]
     text = conversation.partial_text()
     if text.strip() and not kept:
         kept.append(prompt("cut_text", tail=_tail(text)))
-    told = [prompt("cut", why=conversation.cut_why.rstrip("."), kept="\n".join(kept))] if kept else []
+    told = [prompt("cut", kept="\n".join(kept))] if kept else []
     if conversation.cut_advice:
         told.append(prompt(conversation.cut_advice))
     return "\n\n".join(told)

@@ -10,12 +10,21 @@ from studio.errors import UsageError
 from studio.printable import printable
 
 
-def open_backend(choice: BackendChoice, *, key_of: Callable[[str], str | None], cache: Path) -> Backend:
+def open_backend(
+    choice: BackendChoice,
+    *,
+    key_of: Callable[[str], str | None],
+    cache: Path,
+    first_byte: float | None = None,
+    idle: float | None = None,
+) -> Backend:
     """Make the backend; nothing is fetched or reached before its `prepare`.
 
     Args:
         key_of: the value of a key by its variable's name, or None.
         cache: folder for weights and vocabularies.
+        first_byte: seconds a server may be silent before its reply begins; None = ten minutes.
+        idle: seconds it may be silent after that; None = five minutes.
 
     Raises:
         UsageError: unknown preset, no key, no or a bad base URL.
@@ -33,7 +42,7 @@ def open_backend(choice: BackendChoice, *, key_of: Callable[[str], str | None], 
     if not base_url:
         raise UsageError(f"The backend {preset.name} needs --base-url, e.g. --base-url http://127.0.0.1:8080/v1.")
     _check_url(base_url)
-    from studio.backends.endpoint import Endpoint
+    from studio.backends.endpoint import FIRST_BYTE, IDLE, Endpoint
 
     return Endpoint(
         preset=preset_for_host(preset, urlsplit(base_url).hostname or ""),
@@ -45,6 +54,8 @@ def open_backend(choice: BackendChoice, *, key_of: Callable[[str], str | None], 
         cache=cache,
         reasoning_field=choice.reasoning_field,
         session=choice.session,
+        first_byte=FIRST_BYTE if first_byte is None else first_byte,
+        idle=IDLE if idle is None else idle,
     )
 
 

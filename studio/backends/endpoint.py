@@ -196,7 +196,8 @@ class Endpoint:
             self._learn_window(verdict, counted, builder)
             if not builder.has_arrived:
                 raise verdict
-            raise StreamCut(self._faults.cut(str(verdict).rstrip(".")), retry_after=verdict.retry_after)
+            why = verdict.cause or str(verdict).rstrip(".")
+            raise StreamCut(self._faults.cut(why), retry_after=verdict.retry_after)
         return self._checked(builder, messages, tools, counted)
 
     def _checked(

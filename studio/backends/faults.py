@@ -78,11 +78,15 @@ class Faults:
     def _unreachable(self, cause: str) -> BackendError:
         remedy = self._hints.unreachable or "see that the server runs and that the address is right"
         sentence = self._say(f"{self._base_url} can't be reached ({cause}); {remedy}")
-        return BackendError(sentence, retryable=True, answered=False)
+        error = BackendError(sentence, retryable=True, answered=False)
+        error.cause = f"the connection broke: {cause}"
+        return error
 
     def silent(self, seconds: float) -> BackendError:
         """For a server that has sent nothing for too long."""
-        return BackendError(self._say(f"{self._base_url} sent nothing for {seconds:.0f} s"), retryable=True)
+        error = BackendError(self._say(f"{self._base_url} sent nothing for {seconds:.0f} s"), retryable=True)
+        error.cause = f"it sent nothing for {seconds:.0f} s"
+        return error
 
     def of_status(self, status: int, body: Any, headers: Any = None, served: Sequence[str] = ()) -> BackendError:
         """For an HTTP status that is no success; `body` as text or parsed."""
@@ -176,9 +180,10 @@ class Faults:
             return self.of_status(402, {"error": error})
         if _FILTERED.search(f"{kind} {said}"):
             return self.of_status(400, {"error": error})
-        return BackendError(
-            self._say(f"{self._name} broke off with an error ({said or kind or 'no reason given'})"), retryable=True
-        )
+        cause = f"an error: {said or kind or 'no reason given'}"
+        error_said = BackendError(self._say(f"{self._name} broke off with {cause}"), retryable=True)
+        error_said.cause = cause
+        return error_said
 
     def not_a_stream(self, body: bytes) -> BackendError:
         """For an answer that is neither a stream nor a completion."""

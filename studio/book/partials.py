@@ -7,6 +7,11 @@ _ENDS = ".!?…\"'”’»)"
 
 def joined(kept: str, text: str) -> str:
     """What was kept and what goes on from it; a blank between two sentences is the model's to forget, not ours."""
+    kept_blank, text_blank = kept[len(kept.rstrip()) :], text[: len(text) - len(text.lstrip())]
+    if kept.strip() and kept_blank and text_blank:
+        # The model was shown where the kept text ends without its blanks, and begins with them: once is enough.
+        same_line = "\n" in kept_blank and "\n" not in text_blank
+        return kept + text.lstrip() if same_line else kept.rstrip() + text
     if kept and text and kept[-1] in _ENDS and (text[0].isascii() or text[0] in "“‘«") and text[0].isprintable():
         apart = text[0].isalnum() or text[0] in "\"'“‘«"
         return f"{kept} {text}" if apart else kept + text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from loopback import Answer, Request, Server, Wire
+from loopback import Answer, Request, Script, Server, Wire
 
 from studio import events as ev
 from studio.agent.limits import Limits
@@ -122,6 +122,7 @@ class Stage:
     def __init__(self, projects: Path) -> None:
         self._projects = projects
         self._script: list[Answer] = []
+        self.model: Script | None = None  # answers completions in the script's place
         self.routes: dict[str, Answer] = {}  # what other paths answer
         self._server = Server(self._answer)
 
@@ -134,6 +135,8 @@ class Stage:
     def _answer(self, request: Request) -> Answer:
         if request.path != "/v1/chat/completions":
             return self.routes.get(request.path) or Wire.error(404, "there is nothing here")
+        if self.model is not None:
+            return self.model(request)
         if request.body["messages"][-1]["content"] == prompt("compress"):
             return Wire.reply(SUMMARY)
         return self._script.pop(0) if self._script else FINISH
@@ -147,6 +150,8 @@ class Stage:
         steps: int = 12,
         wish: str = "A book about the tide",
         impatient: bool = False,
+        idle: float | None = None,
+        within: float = LONGEST,
     ) -> Played:
         """Write the book, or go on with it, to the end of one run.
 
@@ -155,6 +160,8 @@ class Stage:
                 conversation is answered beside it.
             wish: what the author asks for, when the book is new.
             impatient: the author asks for another try as soon as a call has failed.
+            idle: seconds the server may be silent.
+            within: seconds the book may take.
         """
         self._script = list(script)
         already = len(self._server.requests)
@@ -164,7 +171,7 @@ class Stage:
         book = OpenBook.open(root)
 
         def open_one(choice: BackendChoice) -> Any:
-            return open_backend(choice, key_of=lambda variable: KEY, cache=cache_folder())
+            return open_backend(choice, key_of=lambda variable: KEY, cache=cache_folder(), idle=idle)
 
         choice = BackendChoice(backend=backend, model=model, base_url=self._server.url, context=context)
         run = Run(book, open_one(choice), open_one, Limits(steps=steps), pause_on_fault=False, schedule=SWIFT)
@@ -179,7 +186,7 @@ class Stage:
 
         book.stream.subscribe(follow)
         try:
-            async with asyncio.timeout(LONGEST):
+            async with asyncio.timeout(within):
                 code = await run.work()
         finally:
             await book.close()
