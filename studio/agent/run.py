@@ -63,6 +63,7 @@ class Run:
         self._names: dict[str, str] = {}  # a file as the model wrote it -> its name in the book
         self._prepared = False
         self._announced = False
+        self._stuck = False  # the backend has given up, and nothing has been done since
         self._next_backend: Backend | None = None
         self._switching: set[asyncio.Task[None]] = set()
 
@@ -179,6 +180,7 @@ class Run:
                 self._record(ev.BackendFault(error=str(gave_up.error), retry_in=None))
                 if not self._pause_on_fault:
                     raise
+                self._stuck = True
                 self._controls.pause(str(gave_up.error), by="fault")
 
     def _announce(self) -> None:
@@ -380,11 +382,15 @@ class Run:
 
     async def _take_over(self) -> None:
         """Let a backend that was switched to take its place, and make the backend ready before its first call."""
-        if self._next_backend is not None:
+        conversation = self._book.conversation
+        # A step is finished by the backend that made it: its price counts, and its window is known. Not if it can't.
+        is_between = conversation.step_finished or not conversation.replied
+        if self._next_backend is not None and (is_between or self._stuck or self._caller.retries.failing):
             await self._fit_into(self._next_backend)
             before, self._backend, self._next_backend = self._backend, self._next_backend, None
             self._prepared = True
             self._caller.retries.switched()
+            self._stuck = False
             if self._announced:
                 self._announce_switch(changes(before, self._backend))
             else:

@@ -18,17 +18,17 @@ _UNWANTED = re.compile(
     re.IGNORECASE,
 )
 _NO_THOUGHT = re.compile(
-    r"reasoning_content\b[^.]{0,60}(?:\bis missing|\bis required|must be passed back|must be provided)", re.IGNORECASE
+    r"reasoning_content\b.{0,60}(?:\bis missing|\bis required|must be passed back|must be provided)", re.IGNORECASE
 )
 _NO_CONTENT = re.compile(
-    r"(?:(?<!\w)content\W{1,4}(?:is |field )?(?:is )?(?:required|missing)|(?:missing|required)[^.]{0,30}\bcontent\b|"
-    r"field required[^.]{0,60}\bcontent\b|\bcontent\b[^.]{0,20}field required)",
+    r"(?:(?<!\w)content\W{1,4}(?:is |field )?(?:is )?(?:required|missing)|(?:missing|required).{0,30}\bcontent\b|"
+    r"field required.{0,60}\bcontent\b|\bcontent\b.{0,20}field required)",
     re.IGNORECASE,
 )
-_ID_OF_NINE = re.compile(r"tool.?call id[^.]*length of 9", re.IGNORECASE)
+_ID_OF_NINE = re.compile(r"tool.?call id.{0,200}length of 9", re.IGNORECASE)
 _ID = re.compile(
-    r"(?:tool_use|tool_call|call|tool_calls\S*?)[._ ]*id\b[^.]{0,80}(?:pattern|too long|maximum length|invalid|"
-    r"must match|characters)|id\b[^.]{0,40}string too long|string too long[^.]{0,80}tool_calls",
+    r"(?:tool_use|tool_call|call|tool_calls\S*?)[._ ]*id\b.{0,80}(?:pattern|too long|maximum length|invalid|"
+    r"must match|characters)|id\b.{0,40}string too long|string too long.{0,80}tool_calls",
     re.IGNORECASE,
 )
 _TURNS = re.compile(r"roles? must alternate|alternate user/assistant|consecutive user|multiple user messages", re.I)
