@@ -2,6 +2,9 @@
 
 from studio import events as ev
 
+# A backend to switch to is prepared beside the run; one that stands still does so until it says otherwise.
+_STANDING = ("paused", "asking", "retrying")
+
 
 class Progress:
     """Feed it every event in order; read the attributes at any time. No event is kept."""
@@ -20,6 +23,7 @@ class Progress:
         # new | preparing | thinking | writing | working | paused | asking | retrying | finished | failed
         self.state = "new"
         self.detail = ""  # why it is paused, what failed, which question, what is being prepared
+        self.paused_by = ""  # author | limit | fault: who has to do something; holds while `paused`
         self.words: dict[str, int] = {}  # words of each file, as last reported
         self.streamed_characters = 0  # since the step began
         self.step_began = 0.0
@@ -45,8 +49,11 @@ class Progress:
                 self.state, self.detail = "working", ""
             case ev.BackendSwitched():
                 self._use(event)
+                if self.state == "retrying":  # the fault was the other backend's
+                    self.state, self.detail = "working", ""
             case ev.BackendPreparing():
-                self.state, self.detail = "preparing", event.text
+                if self.state not in _STANDING:
+                    self.state, self.detail = "preparing", event.text
             case ev.TitleGiven(title=title):
                 self.title = title
             case ev.ReplyFinished(reasoning_field=field) if field:
@@ -69,8 +76,8 @@ class Progress:
                     self.words[event.file] = event.words
                 else:
                     self.words.pop(event.file, None)
-            case ev.Paused(why=why):
-                self.state, self.detail = "paused", why
+            case ev.Paused(why=why, by=by):
+                self.state, self.detail, self.paused_by = "paused", why, by
             case ev.Resumed():
                 self.state, self.detail = "working", ""
             case ev.QuestionAsked(text=text):
