@@ -47,8 +47,11 @@ class Commanded:
     def answer(self, text: str) -> None:
         self.calls.append(("answer", text))
 
-    def switch(self, choice: BackendChoice) -> None:
-        self.calls.append(("switch", choice))
+    def retry(self) -> None:
+        self.calls.append(("retry", None))
+
+    def switch(self, choice: BackendChoice, *, cut: bool = False) -> None:
+        self.calls.append(("cut over" if cut else "switch", choice))
 
     def stop(self) -> None:
         self.calls.append(("stop", None))

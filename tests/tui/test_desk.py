@@ -193,10 +193,79 @@ async def test_another_backend_is_chosen_from_the_list(desk_of: DeskOf, salt: An
         await pilot.press(*"http://x/v1", "enter")
         await glass.until(pilot, lambda: salt.run.calls)
         assert salt.run.calls == [("switch", BackendChoice(backend="openai", base_url="http://x/v1"))]
-        await glass.shows(pilot, "switching…")
+        await glass.shows(pilot, "⇄ switching after this reply…")
         salt.tell(ev.BackendSwitched(backend="openai", model="mistral", context=32_000))
         await glass.shows(pilot, "mistral @ openai", "⇄ mistral")
-        await glass.hides(pilot, "switching…")
+        await glass.hides(pilot, "switching")
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL, (60, 16)])
+async def test_a_switch_cuts_the_reply_if_that_is_ticked(
+    desk_of: DeskOf, salt: Any, glass: Any, size: tuple[int, int]
+) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await glass.shows(pilot, "✎ writing")
+        await pilot.press("b")
+        await glass.shows(pilot, "Another backend")
+        await pilot.press("tab", "tab", "tab", "space")
+        await glass.shows(pilot, "[x] at once: cut the reply, keep what arrived")
+        await pilot.press("enter")
+        await glass.until(pilot, lambda: salt.run.calls)
+        assert salt.run.calls == [("cut over", BackendChoice(backend="moonshot"))]
+        await glass.shows(pilot, "⇄ cutting over…")
+        salt.tell(ev.ReplyCut(why="x"), ev.BackendSwitched(backend="moonshot", model="k", context=32_000))
+        await glass.hides(pilot, "cutting over")
+
+
+async def test_a_tick_taken_back_leaves_the_reply_its_end(desk_of: DeskOf, salt: Any, glass: Any) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await opened(pilot, glass)
+        await pilot.press("b")
+        await glass.shows(pilot, "[ ] at once")
+        await pilot.click("#cut")
+        await glass.shows(pilot, "[x] at once")
+        await pilot.press("space")
+        await glass.shows(pilot, "[ ] at once")
+        await pilot.press("enter")
+        await glass.until(pilot, lambda: salt.run.calls)
+        assert salt.run.calls == [("switch", BackendChoice(backend="moonshot"))]
+
+
+async def test_a_switch_while_paused_says_that_it_waits_for_the_author(desk_of: DeskOf, salt: Any, glass: Any) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await opened(pilot, glass)
+        salt.tell(ev.Paused(why="the author paused"))
+        await glass.shows(pilot, "Space goes on")
+        await pilot.press("b")
+        await glass.shows(pilot, "Another backend")
+        await pilot.press("enter")
+        await glass.shows(pilot, "⇄ switching when the run goes on…", "‖ paused", "Space goes on")
+        # The other backend gets ready beside the run, which stands still all the same.
+        salt.tell(ev.BackendPreparing(text="Loading weights"))
+        await pilot.press("3")
+        await glass.shows(pilot, "Loading weights", "Space goes on")
+        await pilot.press("space")
+        assert [name for name, _ in salt.run.calls] == ["switch", "resume"]
+        salt.tell(ev.Resumed(), ev.BackendSwitched(backend="moonshot", model="k", context=32_000))
+        await glass.hides(pilot, "switching")
+
+
+async def test_a_switch_that_can_not_be_is_no_longer_waited_for(desk_of: DeskOf, salt: Any, glass: Any) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await opened(pilot, glass)
+        await pilot.press("b")
+        await glass.shows(pilot, "Another backend")
+        await pilot.press("enter")
+        await glass.shows(pilot, "⇄ switching after this reply…")
+        salt.tell(ev.BackendFault(error="The server is busy.", retry_in=60.0))
+        await glass.shows(pilot, "busy", "⇄ switching…")
+        salt.tell(ev.BackendFault(error="Still on moonshot: no key.", retry_in=None))
+        await glass.shows(pilot, "Still on moonshot")
+        await glass.hides(pilot, "switching")
 
 
 async def test_keys_of_a_dialog_do_nothing_to_the_run(desk_of: DeskOf, salt: Any, glass: Any) -> None:

@@ -17,6 +17,7 @@ from studio import events as ev
 from studio.agent.commands import BackendCard, Session
 from studio.agent.progress import Progress
 from studio.errors import StudioError
+from studio.tui.asked import Asked, asked_words, is_over
 from studio.tui.editor import edit_in_terminal
 from studio.tui.feed import joined
 from studio.tui.fit import one_line, shown
@@ -42,11 +43,6 @@ LONGEST = 0.25  # seconds it waits at most
 WIDE, TALL = 110, 28  # from this size on, all panes are shown at once
 SMALLEST = (60, 16)
 
-PAUSING = "‖ pausing after this reply…"
-CUTTING = "✂ cutting the reply…"
-SWITCHING = "⇄ switching…"
-SAVING = "saving…"
-
 
 class DeskScreen(Screen[int]):
     """Dismissed with the run's exit code."""
@@ -59,7 +55,7 @@ class DeskScreen(Screen[int]):
         # With priority, what is typed next finds the keys already given away, however fast it comes.
         Binding("i", "say", "note", priority=True, tooltip="say something to the agent, or answer it"),
         Binding("e", "edit", "edit", tooltip="open the chapter in $VISUAL or $EDITOR"),
-        Binding("b", "backend", "backend", tooltip="another backend or model from the next step on"),
+        Binding("b", "backend", "backend", tooltip="another backend or model, after this reply or at once"),
         Binding("t", "app.next_theme", "theme", tooltip="the next theme"),
         Binding(
             "slash", "search", "search", key_display="/", priority=True, tooltip="search in the pane that has the keys"
@@ -103,7 +99,7 @@ class DeskScreen(Screen[int]):
         self._files: dict[str, Listed] = {}
         self._inbox: list[ev.Event] = []
         self._panes = Panes(id="panes")
-        self._asked = ""  # what the author asked for and the run has not reached yet
+        self._asked = Asked.NOTHING
         self._last_key = 0.0
         self._last_flush = 0.0
         self._last_counts = 0.0
@@ -140,7 +136,7 @@ class DeskScreen(Screen[int]):
         if event.worker is self._work and event.state in (WorkerState.SUCCESS, WorkerState.CANCELLED):
             self._code = event.worker.result or 0
             self._ended = True
-            self._asked = ""
+            self._asked = Asked.NOTHING
             self._dirty = True
 
     # --- drawing --------------------------------------------------------------------------------------------------
@@ -156,12 +152,10 @@ class DeskScreen(Screen[int]):
                 self._files.pop(file, None)
             case ev.AuthorEdited(file=file, words=words):
                 self._files[file] = Listed(file, words, AUTHOR)
-            case ev.Paused() | ev.Resumed() | ev.RunFinished() | ev.RunFailed():
-                self._asked = self._asked if self._asked == SAVING else ""
-            case ev.BackendSwitched() | ev.BackendFault():
-                self._asked = "" if self._asked == SWITCHING else self._asked
             case _:
                 pass
+        if is_over(self._asked, event):
+            self._asked = Asked.NOTHING
 
     def _frame(self) -> None:
         """The one timer of the screen: drains what came, paints what changed."""
@@ -187,7 +181,7 @@ class DeskScreen(Screen[int]):
             self._show_state(self._live.tick(now))
 
     def _show_state(self, speed: float) -> None:
-        progress, asked = self._progress, self._asked
+        progress, asked = self._progress, asked_words(self._asked, self._progress)
         self.query_one(DeskHeader).show(progress, asked=asked)
         self.query_one(Gauge).show(progress, estimate=self._live.tokens, speed=speed, asked=asked)
         self.query_one(Banner).show(progress, asked=asked, ended=self._ended)
@@ -247,18 +241,18 @@ class DeskScreen(Screen[int]):
         """Space."""
         if not self._may_command():
             return
-        if self._progress.state == "paused" or self._asked == PAUSING:
-            self._asked = ""
+        if self._progress.state == "paused" or self._asked is Asked.PAUSE:
+            self._asked = Asked.NOTHING if self._asked is Asked.PAUSE else self._asked
             self._session.run.resume()
-        elif self._asked != CUTTING:
-            self._asked = PAUSING
+        elif self._asked is not Asked.CUT:
+            self._asked = Asked.PAUSE
             self._session.run.pause()
         self._dirty = True
 
     def action_interrupt(self) -> None:
         """Esc."""
         if self._may_command() and self._progress.state != "paused":
-            self._asked = CUTTING
+            self._asked = Asked.CUT
             self._session.run.interrupt()
             self._dirty = True
 
@@ -288,10 +282,10 @@ class DeskScreen(Screen[int]):
         if not self._may_command():
             return
         cards = await asyncio.to_thread(self._backends)
-        choice = await self.app.push_screen_wait(BackendDialog(cards, self._progress.backend))
-        if choice is not None and self._may_command():
-            self._asked = SWITCHING
-            self._session.run.switch(choice)
+        switch = await self.app.push_screen_wait(BackendDialog(cards, self._progress.backend))
+        if switch is not None and self._may_command():
+            self._asked = Asked.CUT_OVER if switch.cut else Asked.SWITCH
+            self._session.run.switch(switch.choice, cut=switch.cut)
             self._dirty = True
 
     @work(group="leave")
@@ -301,7 +295,7 @@ class DeskScreen(Screen[int]):
             if self._work is not None:
                 self._work.cancel()
             return
-        self._asked = SAVING
+        self._asked = Asked.SAVE
         self._dirty = True
         await self.end()
         self.dismiss(self._code)

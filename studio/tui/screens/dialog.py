@@ -19,13 +19,14 @@ class Dialog(ModalScreen[Answer | None]):
         width: 80; max-width: 96%; height: auto; max-height: 94%;
         border: round $border; border-title-color: $primary; border-title-style: bold;
         border-subtitle-color: $text-muted;
-        background: $surface; padding: 1 2;
+        background: $surface; padding: 1 2; overflow-y: auto; scrollbar-size-vertical: 1;
     }
     Dialog Static { height: auto; color: $text-muted; margin: 0 0 0 1; }
     Dialog .problem { color: $error; }
     Dialog OptionList {
         height: auto; max-height: 12; border: none; background: $surface; padding: 0; scrollbar-size-vertical: 1;
         &:focus { border: none; background-tint: $foreground 0%; }
+        & > .option-list--option-highlighted { background: $panel; }
     }
     Dialog LineField, Dialog TextField { margin: 0 0 1 0; }
     Dialog LineField.last { margin: 0; }

@@ -27,7 +27,11 @@ STEERING = [
         "Space lets the reply in flight end and then holds the run; Space again goes on. Esc cuts the reply at once; "
         "what had arrived is kept, and the agent goes on from there.",
     ),
-    ("Change the model", "Press b: another backend answers from the next step on, with the whole conversation."),
+    (
+        "Change the model",
+        "Press b: another backend answers from the next step on, with the whole conversation. The reply in flight ends "
+        "first, or is cut if you tick that; what had arrived is kept.",
+    ),
     ("Leave", "q saves everything and quits; opening the book again goes on at the same place."),
 ]
 

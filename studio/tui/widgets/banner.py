@@ -53,7 +53,7 @@ class Banner(Static):
             return "", "■ stopped", "The run has ended; everything is saved. q leaves."
         if progress.question:
             return "", "? the agent asks", f"{progress.question}\n(i, your answer, Enter)"
-        if progress.state == "paused" and not asked:
+        if progress.state == "paused":
             return "", "‖ paused", f"{progress.detail}  —  Space goes on."
         if progress.state == "retrying":
             return "bad", "! retrying", progress.detail

@@ -1,0 +1,59 @@
+"""What the author asked for and the run has not reached yet: what is said of it, and when it is over. Pure."""
+
+from enum import Enum, auto
+
+from studio import events as ev
+from studio.agent.progress import Progress
+
+
+class Asked(Enum):
+    """One wish at a time: the last one is shown."""
+
+    NOTHING = auto()
+    PAUSE = auto()
+    CUT = auto()
+    SWITCH = auto()
+    CUT_OVER = auto()  # a switch that does not await the reply's end
+    SAVE = auto()
+
+
+def is_over(asked: Asked, event: ev.Event) -> bool:
+    """Whether `event` says that the wish is fulfilled, or can't be."""
+    if asked is Asked.SAVE:
+        return False
+    match event:
+        case ev.RunFinished() | ev.RunFailed():
+            return True
+        case ev.Paused() | ev.Resumed():
+            return asked in (Asked.PAUSE, Asked.CUT)
+        # A backend is announced instead of switched to, when the one before never got ready.
+        case ev.BackendSwitched() | ev.RunStarted() | ev.BackendFault(retry_in=None):
+            return asked in (Asked.SWITCH, Asked.CUT_OVER)
+        case _:
+            return False
+
+
+def asked_words(asked: Asked, progress: Progress) -> str:
+    """What the header says of it; "" for nothing."""
+    match asked:
+        case Asked.NOTHING:
+            return ""
+        case Asked.PAUSE:
+            return "‖ pausing after this reply…"
+        case Asked.CUT:
+            return "✂ cutting the reply…"
+        case Asked.SAVE:
+            return "saving…"
+        case Asked.SWITCH | Asked.CUT_OVER:
+            return f"⇄ {_switching(asked, progress)}…"
+
+
+def _switching(asked: Asked, progress: Progress) -> str:
+    """When the switch comes: there is not always a reply to wait for."""
+    if progress.state == "paused" and progress.paused_by != "fault":
+        return "switching when the run goes on"
+    if progress.state in ("paused", "retrying"):
+        return "switching"
+    if progress.state == "asking":
+        return "switching after your answer"
+    return "cutting over" if asked is Asked.CUT_OVER else "switching after this reply"
