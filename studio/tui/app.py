@@ -5,7 +5,9 @@ import gc
 import logging
 import signal
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
@@ -45,6 +47,7 @@ class StudioApp(App[int]):
         theme: str | None = None,
         book: str | None = None,
         note: str | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Make the app.
 
@@ -52,6 +55,7 @@ class StudioApp(App[int]):
             theme: a name in `themes`; None = the first.
             book: straight to this book's desk; None = the library.
             note: said to the agent as soon as the book is open.
+            clock: seconds since the epoch.
 
         Raises:
             UsageError: there is no such theme, or its file is broken.
@@ -61,6 +65,7 @@ class StudioApp(App[int]):
         self._themes = themes
         self._book = book
         self._note = note
+        self._clock = clock
         self.failure = ""  # what to say once the screen is gone
         for one in themes.all():
             self.register_theme(one)
@@ -97,7 +102,7 @@ class StudioApp(App[int]):
             return
         if self._note:
             session.run.answer(self._note)
-        code = await self.push_screen_wait(DeskScreen(session, self._studio.backends))
+        code = await self.push_screen_wait(DeskScreen(session, self._studio.backends, clock=self._clock))
         self.exit(code, message=_farewell(session, code))
 
     def on_library_screen_opened(self, message: LibraryScreen.Opened) -> None:

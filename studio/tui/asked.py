@@ -12,15 +12,24 @@ class Asked(Enum):
     NOTHING = auto()
     PAUSE = auto()
     CUT = auto()
+    RETRY = auto()
     SWITCH = auto()
     CUT_OVER = auto()  # a switch that does not await the reply's end
     SAVE = auto()
 
 
-def is_over(asked: Asked, event: ev.Event) -> bool:
-    """Whether `event` says that the wish is fulfilled, or can't be."""
+def waits_for_retry(progress: Progress) -> bool:
+    """Whether a call failed and is made at once if the author says so."""
+    return progress.state == "retrying" or (progress.state == "paused" and progress.paused_by == "fault")
+
+
+def is_over(asked: Asked, event: ev.Event, progress: Progress) -> bool:
+    """Whether `event`, which `progress` has taken in, says that the wish is fulfilled or can't be."""
     if asked is Asked.SAVE:
         return False
+    if asked is Asked.RETRY:
+        # A call that is made again is told by what comes of it.
+        return isinstance(event, ev.BackendFault | ev.Paused) or not waits_for_retry(progress)
     match event:
         case ev.RunFinished() | ev.RunFailed():
             return True
@@ -42,6 +51,8 @@ def asked_words(asked: Asked, progress: Progress) -> str:
             return "‖ pausing after this reply…"
         case Asked.CUT:
             return "✂ cutting the reply…"
+        case Asked.RETRY:
+            return "! trying again…"
         case Asked.SAVE:
             return "saving…"
         case Asked.SWITCH | Asked.CUT_OVER:
@@ -50,10 +61,10 @@ def asked_words(asked: Asked, progress: Progress) -> str:
 
 def _switching(asked: Asked, progress: Progress) -> str:
     """When the switch comes: there is not always a reply to wait for."""
-    if progress.state == "paused" and progress.paused_by != "fault":
-        return "switching when the run goes on"
-    if progress.state in ("paused", "retrying"):
+    if waits_for_retry(progress):
         return "switching"
+    if progress.state == "paused":
+        return "switching when the run goes on"
     if progress.state == "asking":
         return "switching after your answer"
     return "cutting over" if asked is Asked.CUT_OVER else "switching after this reply"

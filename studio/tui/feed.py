@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from studio import events as ev
+from studio.tui.countdown import countdown
 
 _GIST = 120  # characters of a result that the tools pane shows
 
@@ -114,7 +115,7 @@ class Feed:
             case ev.BackendSwitched():
                 line(f"⇄ {event.model} @ {event.backend}", "accent")
             case ev.BackendFault():
-                again = f" Again in {event.retry_in:.0f} s." if event.retry_in is not None else ""
+                again = f" Again in {countdown(round(event.retry_in))}." if event.retry_in is not None else ""
                 line(f"! {event.error}{again}", "bad")
             case ev.AuthorEdited(file=file, sha256=""):
                 line(f"✎ you removed {file}", "author")

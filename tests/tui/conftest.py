@@ -209,8 +209,8 @@ def new_session(tmp_path: Path) -> Callable[..., PlayedSession]:
 def desk_of(themes: Themes) -> Callable[..., StudioApp]:
     """Makes the app, straight at the desk of a session."""
 
-    def make(session: PlayedSession, theme: str = "ink") -> StudioApp:
-        return StudioApp(PlayedStudio(session), themes=themes, theme=theme, book=session.root.name)
+    def make(session: PlayedSession, theme: str = "ink", clock: Callable[[], float] = time.time) -> StudioApp:
+        return StudioApp(PlayedStudio(session), themes=themes, theme=theme, book=session.root.name, clock=clock)
 
     return make
 

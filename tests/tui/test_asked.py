@@ -52,5 +52,12 @@ def test_cutting_over_is_said_only_where_there_is_something_to_cut() -> None:
     ],
 )
 def test_a_wish_is_over_when_the_run_says_so(asked: Asked, ends: list[ev.Event], lasts: list[ev.Event]) -> None:
-    assert [is_over(asked, event) for event in ends] == [True] * len(ends)
-    assert [is_over(asked, event) for event in lasts] == [False] * len(lasts)
+    assert [is_over(asked, event, after(event)) for event in ends] == [True] * len(ends)
+    assert [is_over(asked, event, after(event)) for event in lasts] == [False] * len(lasts)
+
+
+def test_a_call_is_being_tried_again_until_something_comes_of_it() -> None:
+    for event in (ev.ReasoningDelta(text="x"), SWITCHED, FAULT, GAVE_UP, ev.Paused(why="x", by="fault"), ev.Resumed()):
+        assert is_over(Asked.RETRY, event, after(FAULT, event))
+    for event in (ev.NoteGiven(text="x"), ev.AuthorEdited(file="a.md", sha256="1", words=1, diff="")):
+        assert not is_over(Asked.RETRY, event, after(FAULT, event))

@@ -9,6 +9,12 @@ from textual.pilot import Pilot
 from studio import events as ev
 
 PAUSED = ev.Paused(why="the author paused")
+OUTAGE = ev.BackendFault(
+    error="https://api.moonshot.ai/v1 can't be reached (its name is unknown, or there is no network); see that the "
+    "server runs and that the address is right.",
+    retry_in=272.0,
+    at=1_790_000_000.0,
+)
 
 
 def paused(salt: Any) -> Callable[[Pilot[int]], Awaitable[None]]:
@@ -27,6 +33,17 @@ def paused(salt: Any) -> Callable[[Pilot[int]], Awaitable[None]]:
 @pytest.mark.parametrize("theme", ["ink", "paper"])
 def test_the_desk(snap_compare: Any, desk_of: Any, salt: Any, size: tuple[int, int], theme: str) -> None:
     assert snap_compare(desk_of(salt, theme), terminal_size=size, run_before=paused(salt))
+
+
+@pytest.mark.parametrize("size", [(200, 50), (80, 24)], ids=["200x50", "80x24"])
+def test_an_outage(snap_compare: Any, desk_of: Any, salt: Any, size: tuple[int, int]) -> None:
+    async def fail(pilot: Pilot[int]) -> None:
+        while not salt.working:
+            await pilot.pause(0.01)
+        salt.tell(OUTAGE)
+        await pilot.pause(0.4)
+
+    assert snap_compare(desk_of(salt, clock=lambda: OUTAGE.at), terminal_size=size, run_before=fail)
 
 
 def test_the_help(snap_compare: Any, desk_of: Any, salt: Any) -> None:

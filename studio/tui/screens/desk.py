@@ -17,7 +17,8 @@ from studio import events as ev
 from studio.agent.commands import BackendCard, Session
 from studio.agent.progress import Progress
 from studio.errors import StudioError
-from studio.tui.asked import Asked, asked_words, is_over
+from studio.tui.asked import Asked, asked_words, is_over, waits_for_retry
+from studio.tui.countdown import seconds_left
 from studio.tui.editor import edit_in_terminal
 from studio.tui.feed import joined
 from studio.tui.fit import one_line, shown
@@ -57,6 +58,7 @@ class DeskScreen(Screen[int]):
         Binding("e", "edit", "edit", tooltip="open the chapter in $VISUAL or $EDITOR"),
         Binding("b", "backend", "backend", tooltip="another backend or model, after this reply or at once"),
         Binding("t", "app.next_theme", "theme", tooltip="the next theme"),
+        Binding("r", "retry", "try again", tooltip="make the call that failed again, now"),
         Binding(
             "slash", "search", "search", key_display="/", priority=True, tooltip="search in the pane that has the keys"
         ),
@@ -89,9 +91,17 @@ class DeskScreen(Screen[int]):
     DeskScreen.tiny #small { display: block; }
     """
 
-    def __init__(self, session: Session, backends: Callable[[], list[BackendCard]]) -> None:
-        """Show a session that was opened; it is worked on from the first paint and closed when the desk is left."""
+    def __init__(
+        self, session: Session, backends: Callable[[], list[BackendCard]], *, clock: Callable[[], float]
+    ) -> None:
+        """Show a session that was opened; it is worked on from the first paint and closed when the desk is left.
+
+        Args:
+            backends: what can be switched to.
+            clock: seconds since the epoch, as the events have it.
+        """
         super().__init__()
+        self._clock = clock
         self._session = session
         self._backends = backends
         self._progress = Progress()
@@ -103,6 +113,7 @@ class DeskScreen(Screen[int]):
         self._last_key = 0.0
         self._last_flush = 0.0
         self._last_counts = 0.0
+        self._left = 0  # seconds until a call that failed is made again, as painted
         self._dirty = True
         self._sought = ""
         self._code = 0
@@ -154,7 +165,7 @@ class DeskScreen(Screen[int]):
                 self._files[file] = Listed(file, words, AUTHOR)
             case _:
                 pass
-        if is_over(self._asked, event):
+        if is_over(self._asked, event, self._progress):
             self._asked = Asked.NOTHING
 
     def _frame(self) -> None:
@@ -162,6 +173,8 @@ class DeskScreen(Screen[int]):
         now = time.monotonic()
         if now - self._last_key < AFTER_KEY and now - self._last_flush < LONGEST:
             return
+        if (left := seconds_left(self._progress, self._clock())) != self._left:
+            self._left, self._dirty = left, True
         if not self._inbox and not self._dirty and now - self._last_flush < 1:
             return
         came, self._inbox[:] = list(self._inbox), []
@@ -182,9 +195,10 @@ class DeskScreen(Screen[int]):
 
     def _show_state(self, speed: float) -> None:
         progress, asked = self._progress, asked_words(self._asked, self._progress)
-        self.query_one(DeskHeader).show(progress, asked=asked)
-        self.query_one(Gauge).show(progress, estimate=self._live.tokens, speed=speed, asked=asked)
-        self.query_one(Banner).show(progress, asked=asked, ended=self._ended)
+        left = self._left = seconds_left(progress, self._clock())
+        self.query_one(DeskHeader).show(progress, asked=asked, left=left)
+        self.query_one(Gauge).show(progress, estimate=self._live.tokens, speed=speed, asked=asked, left=left)
+        self.query_one(Banner).show(progress, asked=asked, left=left, ended=self._ended)
         self.query_one(SteeringLine).ask(progress.question)
 
     def _listed(self) -> list[Listed]:
@@ -254,6 +268,18 @@ class DeskScreen(Screen[int]):
         if self._may_command() and self._progress.state != "paused":
             self._asked = Asked.CUT
             self._session.run.interrupt()
+            self._dirty = True
+
+    def action_retry(self) -> None:
+        """r."""
+        if not self._may_command():
+            return
+        if not waits_for_retry(self._progress):
+            self.notify("There is nothing to try again now.", markup=False, timeout=3)
+        elif self._asked is not Asked.RETRY:
+            if self._asked is Asked.NOTHING:
+                self._asked = Asked.RETRY
+            self._session.run.retry()
             self._dirty = True
 
     def action_say(self) -> None:

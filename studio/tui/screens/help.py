@@ -32,6 +32,11 @@ STEERING = [
         "Press b: another backend answers from the next step on, with the whole conversation. The reply in flight ends "
         "first, or is cut if you tick that; what had arrived is kept.",
     ),
+    (
+        "Wait out an outage",
+        "A call that failed is made again by itself, for hours if need be; r makes it now. When the run pauses because "
+        "only you can help, set that right and press r, or change the model.",
+    ),
     ("Leave", "q saves everything and quits; opening the book again goes on at the same place."),
 ]
 

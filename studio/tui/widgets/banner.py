@@ -1,12 +1,17 @@
 """What the author has to know before anything else: a question, a pause, an end, a book held elsewhere."""
 
+import re
+
 from textual.content import Content
 from textual.widgets import Static
 
 from studio.agent.progress import Progress
-from studio.tui.fit import shown
+from studio.tui.countdown import again
+from studio.tui.fit import fit, shown
 
+_DIGIT = re.compile("[0-9]")
 _LONGEST = 1_200  # characters of a question or an error
+_FAULT = 280  # cells of a fault: the line below it, with what the author can do, has to find room on the smallest desk
 
 
 class Banner(Static):
@@ -26,11 +31,13 @@ class Banner(Static):
         self._held_by = held_by
         self._said: tuple[str, str, str] | None = None
 
-    def show(self, progress: Progress, *, asked: str, ended: bool) -> None:
-        """Say what there is to say; `asked` as for the gauge, `ended` once nothing works on the book any more."""
-        said = self._message(progress, asked, ended)
+    def show(self, progress: Progress, *, asked: str, left: int, ended: bool) -> None:
+        """Say what there is to say; `asked` and `left` as for the gauge, `ended` once nothing works on the book."""
+        said = self._message(progress, asked or again(left), ended)
         if said == self._said:
             return
+        # A countdown changes digits only: each takes one cell as before, and the desk need not be laid out anew.
+        same_size = said is not None and self._said is not None and _sizes(said) == _sizes(self._said)
         self._said = said
         self.display = said is not None
         if said is not None:
@@ -39,10 +46,10 @@ class Banner(Static):
             self.set_class(look == "good", "good")
             tint = {"bad": "$error", "good": "$success"}.get(look, "$warning")
             text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-            self.update(Content.assemble((head, f"bold {tint}"), "  ", shown(text)))
+            self.update(Content.assemble((head, f"bold {tint}"), "  ", shown(text)), layout=not same_size)
 
-    def _message(self, progress: Progress, asked: str, ended: bool) -> tuple[str, str, str] | None:
-        """(look, heading, text), or None."""
+    def _message(self, progress: Progress, when: str, ended: bool) -> tuple[str, str, str] | None:
+        """(look, heading, text), or None; `when`: what is said of a call that failed."""
         if self._held_by:
             return "", "read only", f"{self._held_by} You can read along; keys that change something do nothing here."
         if progress.state == "finished":
@@ -53,8 +60,19 @@ class Banner(Static):
             return "", "■ stopped", "The run has ended; everything is saved. q leaves."
         if progress.question:
             return "", "? the agent asks", f"{progress.question}\n(i, your answer, Enter)"
+        if progress.state == "paused" and progress.paused_by == "fault":
+            return "bad", "‖ paused", f"{_fault(progress)}\nr tries again, b another backend."
         if progress.state == "paused":
             return "", "‖ paused", f"{progress.detail}  —  Space goes on."
         if progress.state == "retrying":
-            return "bad", "! retrying", progress.detail
+            return "bad", "! retrying", f"{_fault(progress)}\n{when} — r tries now, b another backend, Space pauses"
         return None
+
+
+def _sizes(said: tuple[str, str, str]) -> tuple[str, ...]:
+    return tuple(_DIGIT.sub("0", part) for part in said)
+
+
+def _fault(progress: Progress) -> str:
+    """The fault's sentence, however much a server had to say."""
+    return fit(" ".join(progress.detail.split()), _FAULT)

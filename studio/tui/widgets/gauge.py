@@ -4,9 +4,10 @@ from textual.content import Content
 from textual.widget import Widget
 
 from studio.agent.progress import Progress
+from studio.tui.countdown import again
 from studio.tui.fit import one_line
 
-STATES = {  # words for each state of a run, and their colour
+STATES = {  # words for each state of a run that has always the same, and their colour
     "new": ("", "$text-muted"),
     "preparing": ("◌ preparing", "$accent"),
     "thinking": ("● thinking", "$accent"),
@@ -14,16 +15,22 @@ STATES = {  # words for each state of a run, and their colour
     "working": ("● working", "$accent"),
     "paused": ("‖ paused", "$warning"),
     "asking": ("? waiting for you", "$warning"),
-    "retrying": ("! retrying", "$error"),
     "finished": ("■ finished", "$success"),
     "failed": ("! failed", "$error"),
 }
 
 
-def state_words(progress: Progress, asked: str) -> tuple[str, str]:
-    """(what the run is doing, its colour); `asked` is what the author asked for and the run has not reached yet."""
+def state_words(progress: Progress, asked: str, left: int) -> tuple[str, str]:
+    """(what the run is doing, its colour).
+
+    Args:
+        asked: what the author asked for and the run has not reached yet.
+        left: seconds until a call that failed is made again.
+    """
     if asked:
         return one_line(asked), "$warning"
+    if progress.state == "retrying":
+        return f"! {again(left)}", "$error"
     return STATES.get(progress.state, (one_line(progress.state), "$foreground"))
 
 
@@ -38,15 +45,16 @@ class Gauge(Widget):
         super().__init__(id=id)
         self._content = Content("")
 
-    def show(self, progress: Progress, *, estimate: int, speed: float, asked: str) -> None:
+    def show(self, progress: Progress, *, estimate: int, speed: float, asked: str, left: int) -> None:
         """Draw the state.
 
         Args:
             estimate: tokens that came since the conversation was last counted.
             speed: tokens a second, 0 = nothing streams.
             asked: what the author asked for and the run has not reached yet.
+            left: seconds until a call that failed is made again.
         """
-        content = gauge_line(progress, self.size.width, estimate=estimate, speed=speed, asked=asked)
+        content = gauge_line(progress, self.size.width, estimate=estimate, speed=speed, asked=asked, left=left)
         if not content.is_same(self._content):
             self._content = content
             self.refresh()
@@ -56,7 +64,9 @@ class Gauge(Widget):
         return self._content
 
 
-def gauge_line(progress: Progress, width: int, *, estimate: int = 0, speed: float = 0, asked: str = "") -> Content:
+def gauge_line(
+    progress: Progress, width: int, *, estimate: int = 0, speed: float = 0, asked: str = "", left: int = 0
+) -> Content:
     """`Context ▓▓░░ 45,234 / 200,000 (22.6 %)`, the step, the words, the cost, the speed; at the right the state.
 
     What finds no room in `width` cells is left out, the least important first.
@@ -64,7 +74,7 @@ def gauge_line(progress: Progress, width: int, *, estimate: int = 0, speed: floa
     used = progress.context_tokens + estimate
     share = used / progress.context if progress.context else 0.0
     window = f"{used:,} / {progress.context:,} ({share * 100:.1f} %)"
-    words, tint = state_words(progress, asked)
+    words, tint = state_words(progress, asked, left)
     facts = {
         "step": f"step {progress.step}/{progress.limit}" if progress.limit else "",
         "words": f"{progress.total_words:,} words",

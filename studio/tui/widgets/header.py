@@ -22,9 +22,9 @@ class DeskHeader(Widget):
         self._book = book
         self._content = Content("")
 
-    def show(self, progress: Progress, *, asked: str) -> None:
-        """Draw it anew; `asked` as for the gauge."""
-        content = header_line(progress, self._book, self.size.width, asked=asked)
+    def show(self, progress: Progress, *, asked: str, left: int) -> None:
+        """Draw it anew; `asked` and `left` as for the gauge."""
+        content = header_line(progress, self._book, self.size.width, asked=asked, left=left)
         if not content.is_same(self._content):
             self._content = content
             self.refresh()
@@ -34,9 +34,9 @@ class DeskHeader(Widget):
         return self._content
 
 
-def header_line(progress: Progress, book: str, width: int, *, asked: str = "") -> Content:
+def header_line(progress: Progress, book: str, width: int, *, asked: str = "", left: int = 0) -> Content:
     """The title left, `writing · model @ backend` in the middle, the step right."""
-    state, tint = state_words(progress, asked)
+    state, tint = state_words(progress, asked, left)
     where = one_line(f"{progress.model} @ {progress.backend}") if progress.backend else ""
     where = fit(f" · {where}" if state and where else where, max(0, width // 2 - cell_len(state)))
     step = f"step {progress.step}/{progress.limit}" if progress.limit else ""
