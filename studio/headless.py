@@ -144,7 +144,8 @@ def describe(event: ev.Event) -> str:
         case ev.BackendPreparing():
             return f"… {event.text}" + (f" ({event.done:.0%})" if event.done is not None else "")
         case ev.BackendSwitched():
-            return f"■ now {event.model} @ {event.backend}, a window of {event.context:,} tokens"
+            now = f"■ now {event.model} @ {event.backend}, a window of {event.context:,} tokens"
+            return "; ".join([now, *event.changes])
         case ev.BackendFault():
             again = f"; trying again in {event.retry_in:.0f} s" if event.retry_in is not None else ""
             return f"! {event.error.rstrip('.')}{again}."

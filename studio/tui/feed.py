@@ -113,7 +113,9 @@ class Feed:
 
         match event:
             case ev.BackendSwitched():
-                line(f"⇄ {event.model} @ {event.backend}", "accent")
+                line(f"⇄ now {event.model} @ {event.backend}", "accent")
+                for change in event.changes:
+                    line(f"· {change}", "note")
             case ev.BackendFault():
                 again = f" Again in {countdown(round(event.retry_in))}." if event.retry_in is not None else ""
                 line(f"! {event.error}{again}", "bad")

@@ -43,7 +43,7 @@ def evil_events() -> list[ev.Event]:
         ev.NoteGiven(text=EVIL),
         ev.MergeConflict(file=EVIL, author=EVIL, agent=EVIL),
         ev.BackendPreparing(text=EVIL),
-        ev.BackendSwitched(backend=EVIL, model=EVIL, context=100),
+        ev.BackendSwitched(backend=EVIL, model=EVIL, context=100, changes=(EVIL, EVIL)),
         ev.PartialKept(file=EVIL, sha256="1", words=1, mode=""),
         ev.BackendFault(error=EVIL, retry_in=None),
         ev.QuestionAsked(text=EVIL),

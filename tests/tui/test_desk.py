@@ -194,8 +194,11 @@ async def test_another_backend_is_chosen_from_the_list(desk_of: DeskOf, salt: An
         await glass.until(pilot, lambda: salt.run.calls)
         assert salt.run.calls == [("switch", BackendChoice(backend="openai", base_url="http://x/v1"))]
         await glass.shows(pilot, "⇄ switching after this reply…")
-        salt.tell(ev.BackendSwitched(backend="openai", model="mistral", context=32_000))
-        await glass.shows(pilot, "mistral @ openai", "⇄ mistral")
+        changes = ("the window is 32,000 tokens instead of 200,000", "it costs nothing")
+        salt.tell(ev.BackendSwitched(backend="openai", model="mistral", context=32_000, changes=changes))
+        await glass.shows(
+            pilot, "⇄ now mistral @ openai", "· the window is 32,000 tokens", "instead of 200,000", "· it costs nothing"
+        )
         await glass.hides(pilot, "switching")
 
 

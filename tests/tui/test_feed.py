@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio import events as ev
+from studio.headless import describe
 from studio.tui.feed import Feed, joined
 from studio.tui.live import Live
 
@@ -119,6 +120,30 @@ def test_what_the_author_did_and_what_went_wrong_is_steering() -> None:
         "busy. Again in 4 s.",
     ):
         assert wanted in text
+
+
+SWITCHED = ev.BackendSwitched(
+    backend="moonshot",
+    model="kimi-k3",
+    context=200_000,
+    changes=("the window is 200,000 tokens instead of 32,000", "it costs $0.60 a million tokens in, $2.50 out"),
+)
+
+
+def test_a_switch_says_what_is_different_now_a_line_each() -> None:
+    _, pages = fed(SWITCHED)
+    assert pages["steering"].text.split("\n\n") == [
+        "\n⇄ now kimi-k3 @ moonshot",
+        "· the window is 200,000 tokens instead of 32,000",
+        "· it costs $0.60 a million tokens in, $2.50 out\n",
+    ]
+
+
+def test_the_printer_says_what_is_different_too() -> None:
+    assert describe(SWITCHED) == (
+        "■ now kimi-k3 @ moonshot, a window of 200,000 tokens; the window is 200,000 tokens instead of 32,000; "
+        "it costs $0.60 a million tokens in, $2.50 out"
+    )
 
 
 def test_the_estimate_grows_with_the_stream_and_ends_with_the_servers_count() -> None:
