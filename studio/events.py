@@ -279,6 +279,7 @@ class BackendSwitched(Event, frozen=True, tag="backend_switched"):
     model: str
     context: int
     base_url: str = ""
+    context_tokens: int | None = None  # tokens the conversation takes there, estimated; None = as it was
     changes: tuple[str, ...] = ()  # what is different now, for the author: window, price, how the book is written
 
 

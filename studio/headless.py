@@ -144,8 +144,10 @@ def describe(event: ev.Event) -> str:
         case ev.BackendPreparing():
             return f"… {event.text}" + (f" ({event.done:.0%})" if event.done is not None else "")
         case ev.BackendSwitched():
-            now = f"■ now {event.model} @ {event.backend}, a window of {event.context:,} tokens"
-            return "; ".join([now, *event.changes])
+            window = "" if any("window" in one for one in event.changes) else f"a window of {event.context:,} tokens"
+            return "; ".join(
+                part for part in [f"■ now {event.model} @ {event.backend}", window, *event.changes] if part
+            )
         case ev.BackendFault():
             again = f"; trying again in {event.retry_in:.0f} s" if event.retry_in is not None else ""
             return f"! {event.error.rstrip('.')}{again}."

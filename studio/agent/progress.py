@@ -49,6 +49,8 @@ class Progress:
                 self.state, self.detail = "working", ""
             case ev.BackendSwitched():
                 self._use(event)
+                if event.context_tokens is not None:
+                    self.context_tokens = event.context_tokens
                 if self.state == "retrying":  # the fault was the other backend's
                     self.state, self.detail = "working", ""
             case ev.BackendPreparing():

@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from studio import events as ev
 from studio.agent import memory, toolbox
-from studio.agent.changes import changes
+from studio.agent.backend_in_use import BackendInUse
 from studio.agent.controls import Controls, Interrupted, Stopped
 from studio.agent.guided import Guide
 from studio.agent.limits import Limits
@@ -17,7 +17,7 @@ from studio.agent.retries import Schedule
 from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, keep_partial
 from studio.agent.tool import ToolContext
 from studio.backends.backend import Backend, BackendChoice, Message, Sampling
-from studio.errors import BackendError, BookError, ContextOverflow, StudioError
+from studio.errors import BookError, ContextOverflow, StudioError
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +50,6 @@ class Run:
             schedule: how patient it is with a backend that fails; None = as usual.
         """
         self._book = book
-        self._backend = backend
-        self._open_backend = open_backend
         self._limits = limits
         self._grant = limits
         self._pause_on_fault = pause_on_fault
@@ -61,11 +59,19 @@ class Run:
         self._guide = Guide(book)
         self.failure = ""  # why `work` returned 1, for whoever can't read it in the journal
         self._names: dict[str, str] = {}  # a file as the model wrote it -> its name in the book
-        self._prepared = False
-        self._announced = False
-        self._stuck = False  # the backend has given up, and nothing has been done since
-        self._next_backend: Backend | None = None
-        self._switching: set[asyncio.Task[None]] = set()
+        self._in_use = BackendInUse(
+            backend,
+            open_backend,
+            book,
+            self._controls,
+            self._caller.retries,
+            emit=self._emit,
+            compress=self._compress_before_leaving,
+        )
+
+    @property
+    def _backend(self) -> Backend:
+        return self._in_use.now
 
     @property
     def backend_name(self) -> str:
@@ -111,9 +117,7 @@ class Run:
 
     def switch(self, choice: BackendChoice, *, cut: bool = False) -> None:
         """Prepare the other backend beside the run; it takes over before the next call."""
-        task = asyncio.get_running_loop().create_task(self._switch(choice, cut=cut))
-        self._switching.add(task)
-        task.add_done_callback(self._switching.discard)
+        self._in_use.switch(choice, cut=cut)
 
     def stop(self) -> None:
         """End now, resumable."""
@@ -136,14 +140,11 @@ class Run:
             log.exception("the run failed")
             return self._fail(f"The studio itself failed ({type(error).__name__}); its log says where.")
         finally:
-            for task in [watching, *self._switching]:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
             await self._save()
-            for backend in (self._backend, self._next_backend):
-                if backend is not None:
-                    await backend.close()
+            await self._in_use.close()
 
     def _fail(self, why: str) -> int:
         self.failure = why
@@ -166,7 +167,7 @@ class Run:
         if conversation.reply_open and conversation.has_arrived:
             keep_partial(conversation, "the studio was closed", self._record)
         if self._backend.model:
-            self._announce()  # else only the server can say what it serves: see `_take_over`
+            self._in_use.announce()  # else only the server can say what it serves
         if was_paused:
             self._record(ev.Resumed())
         while True:
@@ -180,21 +181,8 @@ class Run:
                 self._record(ev.BackendFault(error=str(gave_up.error), retry_in=None))
                 if not self._pause_on_fault:
                     raise
-                self._stuck = True
+                self._in_use.gave_up()
                 self._controls.pause(str(gave_up.error), by="fault")
-
-    def _announce(self) -> None:
-        self._announced = True
-        backend = self._backend
-        self._record(
-            ev.RunStarted(
-                book=self._book.root.name,
-                backend=backend.name,
-                model=backend.model,
-                context=backend.context,
-                base_url=backend.base_url,
-            )
-        )
 
     async def _do_next(self) -> bool:
         """Do one thing; True when the book is finished."""
@@ -202,7 +190,7 @@ class Run:
         if conversation.finished and conversation.step_finished:
             self._record(ev.RunFinished(reason=conversation.finished))
             return True
-        await self._take_over()
+        await self._in_use.take_over()
         if conversation.replied and conversation.pending:
             await self._carry_out(conversation.pending[0])
         elif conversation.replied and not conversation.step_finished:
@@ -256,6 +244,7 @@ class Run:
             except ContextOverflow as overflow:
                 await self._overflow(overflow)
                 return
+        self._in_use.tell_window()
         usage = reply.usage or estimated_usage(backend, conversation.messages, toolbox.SPECS, reply)
         self._record(
             ev.ReplyFinished(
@@ -357,9 +346,14 @@ class Run:
 
     async def _overflow(self, overflow: ContextOverflow) -> None:
         """The server says that the window is full: compress once, or give up with its own words."""
+        self._in_use.tell_window()
         if len(self._book.conversation.messages) <= 3:
             raise BackendGaveUp(overflow)
         await self._compress(with_model=False)
+
+    async def _compress_before_leaving(self) -> None:
+        can_answer = self._in_use.is_prepared and not self._caller.retries.failing
+        await self._compress(with_model=can_answer, last_call=True)
 
     async def _compress(self, *, with_model: bool = True, last_call: bool = False) -> None:
         """Replace the conversation by a summary; `last_call`: one try at the model, which is about to be left."""
@@ -377,76 +371,3 @@ class Run:
         text = memory.compressed_message(summary, book.steering.notes, self._context(""))
         after = backend.count([*messages[:2], Message(role="user", text=text)], toolbox.SPECS)
         self._record(ev.ContextCompressed(before=before, after=after, summary=text))
-
-    # --- the backend ----------------------------------------------------------------------------------------------
-
-    async def _take_over(self) -> None:
-        """Let a backend that was switched to take its place, and make the backend ready before its first call."""
-        conversation = self._book.conversation
-        # A step is finished by the backend that made it: its price counts, and its window is known. Not if it can't.
-        is_between = conversation.step_finished or not conversation.replied
-        if self._next_backend is not None and (is_between or self._stuck or self._caller.retries.failing):
-            await self._fit_into(self._next_backend)
-            before, self._backend, self._next_backend = self._backend, self._next_backend, None
-            self._prepared = True
-            self._caller.retries.switched()
-            self._stuck = False
-            if self._announced:
-                self._announce_switch(changes(before, self._backend))
-            else:
-                self._announce()
-            await before.close()
-        if not self._prepared:
-            try:
-                await self._controls.cuttable(self._backend.prepare(self._emit))
-            except BackendError as error:
-                raise BackendGaveUp(error) from error
-            self._prepared = True
-            if not self._announced:
-                self._announce()
-            elif (
-                self._book.progress.model != self._backend.model or self._book.progress.context != self._backend.context
-            ):
-                # Only the server could say which model and window it serves.
-                self._announce_switch()
-
-    async def _fit_into(self, backend: Backend) -> None:
-        """Compress first when the next backend's window is too small, while the one that knows it all is still here."""
-        messages = self._book.conversation.messages
-        if backend.guided or len(messages) <= 3 or self._book.conversation.pending:
-            return
-        await backend.calibrate(messages, toolbox.SPECS)
-        if backend.count(messages, toolbox.SPECS) > memory.FULL * backend.context:
-            await self._compress(with_model=self._prepared and not self._caller.retries.failing, last_call=True)
-
-    def _announce_switch(self, changed: Sequence[str] = ()) -> None:
-        backend = self._backend
-        self._record(
-            ev.BackendSwitched(
-                backend=backend.name,
-                model=backend.model,
-                context=backend.context,
-                base_url=backend.base_url,
-                changes=tuple(changed),
-            )
-        )
-
-    async def _switch(self, choice: BackendChoice, *, cut: bool) -> None:
-        backend: Backend | None = None
-        try:
-            backend = self._open_backend(choice)
-            await backend.prepare(self._emit)
-        except StudioError as error:
-            self._record(ev.BackendFault(error=f"Still on {self._backend.name}: {error}", retry_in=None))
-            if backend is not None:
-                await backend.close()
-            return
-        if self._next_backend is not None:
-            await self._next_backend.close()
-        self._next_backend = backend
-        if self._controls.paused_by == "fault":
-            self._controls.resume()
-        self._controls.wake()
-        self._controls.hurry()
-        if cut:
-            self._controls.cut("the author changed to another backend")

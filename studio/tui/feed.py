@@ -66,6 +66,7 @@ class Feed:
         self.live = ""  # the file that is being written, or ""
         self.live_words = 0  # of what arrived of it
         self.wrote = ""  # the file whose prose came last
+        self._fault = ""  # the last one told
         self._unnamed = ""  # prose that came before its file's name
         self._stream = ""  # which stream the reasoning pane stands in
         self._whole = True  # the last piece of prose was not cut: what comes next begins a line
@@ -81,6 +82,7 @@ class Feed:
             case ev.ProseDelta(file=file, text=text):
                 self._write(file, text)
             case ev.StepStarted(step=step):
+                self._fault = ""
                 self._end_prose()
                 if self._stream:
                     self._reasoning.line("", "plain")
@@ -118,7 +120,9 @@ class Feed:
                     line(f"· {change}", "note")
             case ev.BackendFault():
                 again = f" Again in {countdown(round(event.retry_in))}." if event.retry_in is not None else ""
-                line(f"! {event.error}{again}", "bad")
+                if event.error != self._fault:  # an outage of hours is told once; the banner counts
+                    line(f"! {event.error}{again}", "bad")
+                self._fault = event.error
             case ev.AuthorEdited(file=file, sha256=""):
                 line(f"✎ you removed {file}", "author")
             case ev.AuthorEdited(file=file, words=words):

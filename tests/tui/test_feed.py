@@ -141,7 +141,7 @@ def test_a_switch_says_what_is_different_now_a_line_each() -> None:
 
 def test_the_printer_says_what_is_different_too() -> None:
     assert describe(SWITCHED) == (
-        "■ now kimi-k3 @ moonshot, a window of 200,000 tokens; the window is 200,000 tokens instead of 32,000; "
+        "■ now kimi-k3 @ moonshot; the window is 200,000 tokens instead of 32,000; "
         "it costs $0.60 a million tokens in, $2.50 out"
     )
 

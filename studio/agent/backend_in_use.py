@@ -1,0 +1,166 @@
+"""The backend that answers a run, the one that is to take its place, and what the author is told of either."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+
+from studio import events as ev
+from studio.agent import memory, toolbox
+from studio.agent.changes import changes
+from studio.agent.controls import Controls
+from studio.agent.open_book import OpenBook
+from studio.agent.retries import Retries
+from studio.agent.step import BackendGaveUp
+from studio.backends.backend import Backend, BackendChoice
+from studio.errors import BackendError, StudioError
+
+
+class BackendInUse:
+    """`now` answers; a switch prepares the next one beside the run, and `take_over` lets it in between two steps."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        open_backend: Callable[[BackendChoice], Backend],
+        book: OpenBook,
+        controls: Controls,
+        retries: Retries,
+        *,
+        emit: ev.Emit,
+        compress: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Begin with `backend`, not reached yet; it is closed here, and so is every other.
+
+        Args:
+            open_backend: builds another; raises `StudioError`.
+            compress: makes the conversation short, by the backend that is about to be left.
+        """
+        self.now = backend
+        self.is_prepared = False
+        self._next: Backend | None = None
+        self._open = open_backend
+        self._book = book
+        self._controls = controls
+        self._retries = retries
+        self._emit = emit
+        self._compress = compress
+        self._is_announced = False
+        self._is_stuck = False  # it has given up, and no other has come since
+        self._switching: set[asyncio.Task[None]] = set()
+
+    def gave_up(self) -> None:
+        """No call of this step can be made here any more; another backend need not wait for the step's end."""
+        self._is_stuck = True
+
+    async def close(self) -> None:
+        """End what is being switched to, and let go of both."""
+        for task in list(self._switching):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for backend in (self.now, self._next):
+            if backend is not None:
+                await backend.close()
+
+    # --- the switch -----------------------------------------------------------------------------------------------
+
+    def switch(self, choice: BackendChoice, *, cut: bool) -> None:
+        """Prepare another backend; once it is ready it takes over before the next call. See `Commands.switch`."""
+        task = asyncio.get_running_loop().create_task(self._prepare_next(choice, cut=cut))
+        self._switching.add(task)
+        task.add_done_callback(self._switching.discard)
+
+    async def _prepare_next(self, choice: BackendChoice, *, cut: bool) -> None:
+        backend: Backend | None = None
+        try:
+            backend = self._open(choice)
+            await backend.prepare(self._emit)
+        except BaseException as error:
+            if backend is not None:
+                await backend.close()
+            if not isinstance(error, StudioError):
+                raise
+            self._book.record(ev.BackendFault(error=f"Still on {self.now.name}: {error}", retry_in=None))
+            return
+        if self._next is not None:
+            await self._next.close()
+        self._next = backend
+        if self._controls.paused_by == "fault":
+            self._controls.resume()
+        self._controls.wake()
+        self._controls.hurry()
+        if cut:
+            self._controls.cut("the author changed to another backend")
+
+    async def take_over(self) -> None:
+        """Let the next backend in, if it may come now, and see that the one in use is ready. Raises `BackendGaveUp`."""
+        conversation = self._book.conversation
+        # A step is finished by the backend that made it: its price counts, and its window is known. Not if it can't.
+        is_between = conversation.step_finished or not conversation.replied
+        if self._next is not None and (is_between or self._is_stuck or self._retries.failing):
+            await self._fit_into(self._next)
+            before, self.now, self._next = self.now, self._next, None
+            self.is_prepared, self._is_stuck = True, False
+            self._retries.switched()
+            if self._is_announced:
+                self._announce_switch(changes(before, self.now))
+            else:
+                self.announce()
+            await before.close()
+        if not self.is_prepared:
+            await self._prepare()
+
+    async def _fit_into(self, backend: Backend) -> None:
+        """Compress first when the next backend's window is too small, while the one that knows it all is still here."""
+        messages = self._book.conversation.messages
+        if backend.guided or len(messages) <= 3 or self._book.conversation.pending:
+            return
+        await backend.calibrate(messages, toolbox.SPECS)
+        if backend.count(messages, toolbox.SPECS) > memory.FULL * backend.context:
+            await self._compress()
+
+    async def _prepare(self) -> None:
+        try:
+            await self._controls.cuttable(self.now.prepare(self._emit))
+        except BackendError as error:
+            raise BackendGaveUp(error) from error
+        self.is_prepared = True
+        progress = self._book.progress
+        if not self._is_announced:
+            self.announce()
+        elif (progress.model, progress.context) != (self.now.model, self.now.context):
+            self._announce_switch()  # only the server could say which model and window it serves
+
+    # --- what the author is told ----------------------------------------------------------------------------------
+
+    def announce(self) -> None:
+        """The run begins with this backend."""
+        self._is_announced = True
+        self._book.record(
+            ev.RunStarted(
+                book=self._book.root.name,
+                backend=self.now.name,
+                model=self.now.model,
+                context=self.now.context,
+                base_url=self.now.base_url,
+            )
+        )
+
+    def tell_window(self) -> None:
+        """A server's refusal may have told that its window is smaller than was known."""
+        if self._book.progress.context != self.now.context:
+            self._announce_switch([f"the window turned out to be {self.now.context:,} tokens"])
+
+    def _announce_switch(self, changed: Sequence[str] = ()) -> None:
+        backend, messages = self.now, self._book.conversation.messages
+        self._book.record(
+            ev.BackendSwitched(
+                backend=backend.name,
+                model=backend.model,
+                context=backend.context,
+                base_url=backend.base_url,
+                # Guided mode asks for one thing at a time; the conversation waits.
+                context_tokens=0 if backend.guided else backend.count(messages, toolbox.SPECS) if messages else None,
+                changes=tuple(changed),
+            )
+        )
