@@ -15,16 +15,18 @@ SERVER = Path(__file__).parent.parent / "support" / "scripted_server.py"
 
 @pytest.fixture
 def play(tmp_path: Path) -> Iterator[Callable[..., Model]]:
-    """`play(script, pause=0.0, chunk=12)` starts a server for that script."""
+    """`play(script, pause=0.0, chunk=12, port=0)` starts a server for that script."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(script: list[dict[str, Any]], *, pause: float = 0.0, chunk: int = 12) -> Model:
+    def start(script: list[dict[str, Any]], *, pause: float = 0.0, chunk: int = 12, port: int = 0) -> Model:
         number = len(started)
         file, log = tmp_path / f"script{number}.json", tmp_path / f"requests{number}.jsonl"
         file.write_text(json.dumps(script))
         command = [sys.executable, str(SERVER), str(file), str(log)]
         process = subprocess.Popen(
-            [*command, "--pause", str(pause), "--chunk", str(chunk)], stdout=subprocess.PIPE, text=True
+            [*command, "--pause", str(pause), "--chunk", str(chunk), "--port", str(port)],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         started.append(process)
         assert process.stdout is not None

@@ -1,4 +1,5 @@
-"""A loopback server that plays a book: `python scripted_server.py SCRIPT.json LOG [--pause SECONDS] [--chunk N]`.
+"""A loopback server that plays a book: `python scripted_server.py SCRIPT.json LOG [--pause SECONDS] [--chunk N]
+[--port N]`.
 
 It speaks chunked server-sent events like a hosted model. Which reply it plays depends on the conversation alone (the
 number of assistant messages), so that a studio killed and resumed meets the same model. Each request body goes to LOG,
@@ -29,7 +30,7 @@ def chunks_of(step: dict, size: int) -> list[dict]:
     return pieces
 
 
-def serve(script: list[dict], log: Path, pause: float, size: int) -> ThreadingHTTPServer:
+def serve(script: list[dict], log: Path, pause: float, size: int, port: int = 0) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -100,7 +101,7 @@ def serve(script: list[dict], log: Path, pause: float, size: int) -> ThreadingHT
         daemon_threads = True
         request_queue_size = 64
 
-    return Server(("127.0.0.1", 0), Handler)
+    return Server(("127.0.0.1", port), Handler)
 
 
 if __name__ == "__main__":
@@ -108,8 +109,9 @@ if __name__ == "__main__":
     parser.add_argument("script", type=Path)
     parser.add_argument("log", type=Path)
     parser.add_argument("--pause", type=float, default=0.0)
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--chunk", type=int, default=12)
     options = parser.parse_args()
-    server = serve(json.loads(options.script.read_text()), options.log, options.pause, options.chunk)
+    server = serve(json.loads(options.script.read_text()), options.log, options.pause, options.chunk, options.port)
     print(server.server_address[1], flush=True)
     server.serve_forever()
