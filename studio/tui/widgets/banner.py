@@ -19,7 +19,7 @@ class Banner(Static):
 
     DEFAULT_CSS = """
     Banner {
-        display: none; height: auto; max-height: 8; padding: 0 2; margin: 0 1;
+        display: none; height: auto; max-height: 8; padding: 0 2;
         background: $panel; color: $foreground; border-left: thick $warning;
         &.bad { border-left: thick $error; }
         &.good { border-left: thick $success; }
