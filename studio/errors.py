@@ -1,5 +1,7 @@
 """What can go wrong in the author's terms. Every message says what happened, where, and what to do; never a key."""
 
+from typing import Any
+
 
 class StudioError(Exception):
     """An error the author can do something about. `str(error)` is one clear sentence, fit for the screen."""
@@ -59,3 +61,4 @@ class StreamCut(BackendError):
     ) -> None:
         super().__init__(message, retryable=retryable, retry_after=retry_after)
         self.advice = advice  # "leaked_call": the model has to be told what to do otherwise
+        self.usage: Any = None  # `events.Usage`, when the server said what the cut reply cost

@@ -20,6 +20,7 @@ from studio.errors import BackendError, ContextOverflow, StreamCut
 PLAIN = Sampling()
 log = logging.getLogger(__name__)
 
+_UNUSED = "a reply that could not be used"
 _ENDLESS = 30  # words of one unfinished sentence that are kept rather than written again
 _TAIL = 200  # characters quoted from the end of what was kept
 
@@ -70,6 +71,8 @@ class Caller:
             keep_partial(self._conversation, str(interrupted), self._record)
             raise
         except StreamCut as error:
+            if error.usage is not None:
+                self._account(backend, _UNUSED, error.usage)
             keep_partial(self._conversation, str(error), self._record, advice=error.advice)
             await self._wait_out(error)
         except ContextOverflow:
@@ -78,7 +81,7 @@ class Caller:
             await self._wait_out(error)
         if (useless := self._useless(reply)) is not None:
             if reply.usage is not None:
-                self._account(backend, "a reply that could not be used", reply.usage)
+                self._account(backend, _UNUSED, reply.usage)
             keep_partial(self._conversation, str(useless), self._record)
             await self._wait_out(useless)
         self.retries.succeeded()

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from studio.backends.backend import Backend, BackendChoice
-from studio.backends.presets import Preset, preset_for_host, presets
+from studio.backends.presets import Preset, preset_for, presets
 from studio.errors import UsageError
 from studio.printable import printable
 
@@ -45,7 +45,7 @@ def open_backend(
     from studio.backends.endpoint import FIRST_BYTE, IDLE, Endpoint
 
     return Endpoint(
-        preset=preset_for_host(preset, urlsplit(base_url).hostname or ""),
+        preset=preset_for(preset, base_url),
         model=choice.model or "",
         base_url=base_url,
         given_base_url=base_url if choice.base_url else "",

@@ -215,11 +215,15 @@ class Endpoint:
             self._tokens.correct_reply(said, reply.usage.completion_tokens)
             if not self._dialect.charges:
                 reply = msgspec.structs.replace(reply, usage=msgspec.structs.replace(reply.usage, cost=None))
+        cut: StreamCut | None = None
         if reply.finish_reason == "content_filter":
-            raise StreamCut(self._faults.filtered(), retryable=False)
-        if builder.has_broken_leak and reply.finish_reason != "length":
-            raise StreamCut(self._faults.leaked(), retry_after=0.0, advice="leaked_call")
-        return reply
+            cut = StreamCut(self._faults.filtered(), retryable=False)
+        elif builder.has_broken_leak and reply.finish_reason != "length":
+            cut = StreamCut(self._faults.leaked(), retry_after=0.0, advice="leaked_call")
+        if cut is None:
+            return reply
+        cut.usage = reply.usage  # it was paid for
+        raise cut
 
     def _learn_count(self, messages: Sequence[Message], tools: Sequence[ToolSpec], read: int, counted: int) -> None:
         if not read:
@@ -299,6 +303,7 @@ class Endpoint:
             reached = counted + self._tokens.text(reply.reasoning + reply.text)
             window = fault.window or (reached if builder.has_arrived else self.context)
             if window >= _SMALLEST_LEARNED:
+                self._window = min(self._window, window)
                 self.context = min(self.context, window)
 
     # --- the rest -------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cache as once
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -29,7 +30,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     summary: str
     name: str = ""
     base_url: str = ""
-    hosts: dict[str, dict[str, Any]] = {}  # other addresses of this kind of server -> what is otherwise there
+    hosts: dict[str, dict[str, Any]] = {}  # hosts (with their port, if need be) of this kind -> what is otherwise there
     key_variable: str = ""
     key_optional: bool = False
     key_hint: str = ""  # when the key is refused
@@ -74,13 +75,19 @@ def presets() -> Mapping[str, Preset]:
     return {name: msgspec.convert({"name": name, **value}, Preset) for name, value in yaml.safe_load(text).items()}
 
 
-def preset_for_host(preset: Preset, host: str) -> Preset:
-    """A preset as this host wants it: any endpoint may be one of those we know by their address."""
+def preset_for(preset: Preset, base_url: str) -> Preset:
+    """A preset as this address wants it: any endpoint may be of a kind that is known by its host, or its port."""
+    parts = urlsplit(base_url)
+    host, netloc = parts.hostname or "", parts.netloc
     for kind in (preset, *presets().values()):
         for known, fields in kind.hosts.items():
-            if host == known or host.endswith("." + known):
-                models = preset.models or kind.models
+            if known in (host, netloc) or host.endswith("." + known):
                 return msgspec.structs.replace(
-                    preset, dialect=changed(kind.dialect, fields), models=models, key_hint=preset.key_hint
+                    preset,
+                    dialect=changed(kind.dialect, fields),
+                    models=preset.models or kind.models,
+                    window_path=preset.window_path or kind.window_path,
+                    fallback_context=min(preset.fallback_context, kind.fallback_context),
+                    local=preset.local or kind.local,
                 )
     return preset

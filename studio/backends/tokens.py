@@ -37,7 +37,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     length: int  # messages
     last: Message  # the last of them, as `_key` has it
-    has_tools: bool
+    tools: float  # our count of the tools that were sent with them
     tokens: int
 
 
@@ -67,15 +67,14 @@ class TokenCount:
     def count(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
         """Tokens of a request."""
         found = self._features(messages, tools)
-        report = self._report_on(messages, has_tools=bool(tools))
+        report = self._report_on(messages)
         if report is None:
             return max(0, round(self._weighing.whole(found)))
-        since = found - self._features(messages[: report.length], tools)
-        return max(0, round(report.tokens + self._weighing.part(since)))
+        return max(0, round(report.tokens + self._weighing.part(self._since(report, messages, found))))
 
     def unreported(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
         """Of these tokens, those that no report has covered yet."""
-        report = self._report_on(messages, has_tools=bool(tools))
+        report = self._report_on(messages)
         return self.count(messages, tools) - (report.tokens if report is not None else 0)
 
     def plain(self, messages: Sequence[Message]) -> int:
@@ -88,7 +87,7 @@ class TokenCount:
         plain = self.plain(messages)
         if reported < 0.6 * plain:
             return True
-        report = self._report_on(messages, has_tools=bool(tools))
+        report = self._report_on(messages)
         if report is None:
             return False
         grown = plain - self.plain(messages[: report.length])
@@ -104,15 +103,13 @@ class TokenCount:
         if plain < LEARNS_FROM or reported <= 0 or not messages:
             return
         tokens = round(min(2.0 * plain, max(0.5 * self.plain(messages), reported)))
-        before = self._report_on(messages, has_tools=bool(tools))
+        before = self._report_on(messages)
         if before is None:
             self._weighing.learn_whole(found, tokens)
         else:
-            since = found - self._features(messages[: before.length], tools)
-            self._weighing.learn_part(since, tokens - before.tokens)
-        self._reports.append(
-            Report(length=len(messages), last=_key(messages[-1]), has_tools=bool(tools), tokens=tokens)
-        )
+            self._weighing.learn_part(self._since(before, messages, found), tokens - before.tokens)
+        report = Report(length=len(messages), last=_key(messages[-1]), tools=found.tools, tokens=tokens)
+        self._reports.append(report)
 
     def correct_reply(self, reply: Message, reported: int) -> None:
         """Learn that the server made `reported` tokens of its own reply, which holds no template and no tools.
@@ -125,17 +122,19 @@ class TokenCount:
         if latin + wide >= _WORTH and 0.5 < reported / (latin + wide) < 2.0:
             self._weighing.learn_said(latin, wide, found.calls, float(reported))
 
-    def _report_on(self, messages: Sequence[Message], *, has_tools: bool) -> Report | None:
-        """The report on most of these messages, if one was on the same beginning.
+    def _since(self, report: Report, messages: Sequence[Message], found: Features) -> Features:
+        """What a request holds that the one of a report did not."""
+        return found - self._features(messages[: report.length], ())._replace(tools=report.tools)
+
+    def _report_on(self, messages: Sequence[Message]) -> Report | None:
+        """The latest report on most of these messages, if one was on the same beginning.
 
         That a beginning is the same is told by its last message and its length: a conversation only grows.
         """
         found = [
             report
             for report in reversed(self._reports)
-            if report.has_tools == has_tools
-            and report.length <= len(messages)
-            and _key(messages[report.length - 1]) == report.last
+            if report.length <= len(messages) and _key(messages[report.length - 1]) == report.last
         ]
         return max(found, key=lambda report: report.length, default=None)
 

@@ -8,7 +8,7 @@ import pytest
 
 from studio.backends.backend import Backend, BackendChoice
 from studio.backends.catalog import open_backend
-from studio.backends.presets import presets
+from studio.backends.presets import changed, preset_for, presets
 from studio.errors import UsageError
 
 KEYS = {"MOONSHOT_API_KEY": "sk-moon", "OPENROUTER_API_KEY": " sk-or \n"}
@@ -135,3 +135,23 @@ def test_importing_the_backends_imports_no_client() -> None:
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert found.split(maxsplit=1)[1].strip() == "set()"
     assert int(found.split()[0]) > 10
+
+
+def test_an_address_that_is_known_is_spoken_to_as_its_kind(tmp_path: Path) -> None:
+    openai = presets()["openai"]
+    moonshot = preset_for(openai, "https://api.moonshot.cn/v1")
+    assert moonshot.dialect == presets()["moonshot"].dialect
+    assert moonshot.prices_for("kimi-k3") is not None and moonshot.key_variable == "OPENAI_API_KEY"
+    ollama = preset_for(openai, "http://localhost:11434/v1")
+    assert ollama.dialect.truncates_silently and ollama.window_path == "/api/ps" and ollama.local
+    assert preset_for(openai, "https://api.mistral.ai/v1").dialect.tool_ids == "nine"
+    for other in ("https://notmoonshot.ai/v1", "http://127.0.0.1:8080/v1", "https://api.moonshot.ai.evil.example/v1"):
+        assert preset_for(openai, other) == openai
+
+
+def test_a_model_wants_what_its_preset_does_not() -> None:
+    moonshot = presets()["moonshot"]
+    assert moonshot.dialect_for("kimi-k2.6").extra_body["thinking"]["keep"] == "all"
+    assert moonshot.dialect_for("kimi-k3").must_call and not moonshot.dialect_for("kimi-k2.6").must_call
+    assert moonshot.dialect_for("kimi-k9") == moonshot.dialect
+    assert changed(moonshot.dialect, {}) == moonshot.dialect
