@@ -41,6 +41,7 @@ class BackendError(StudioError):
         self.retryable = retryable
         self.retry_after = retry_after  # seconds the server asked us to wait
         self.answered = answered  # False: nothing at that address has said a word
+        self.is_reply = False  # True: the server took the call and ended it, with nothing to use in its answer
         self.cause = ""  # what happened, as a clause, where the sentence says more than that
         self.refusal = ""  # the server's words, when it refused the request for what was in it
 

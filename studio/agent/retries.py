@@ -18,7 +18,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     outage: float = 12 * 3600.0  # seconds a server that has worked in this run may be gone
     overload: float = 600.0  # seconds a server that has not may answer with errors
     unanswered: int = 4  # further tries at a server that has never answered: it may be the wrong address
-    cuts: int = 8  # replies cut in a row before the author is asked: each was paid for
+    cuts: int = 8  # replies in a row, cut or empty, before the author is asked: each was paid for
 
 
 class Retries:
@@ -67,7 +67,7 @@ class Retries:
         now = self._clock()
         self._since = now if self._since is None else self._since
         self._tries += 1
-        self._cuts += isinstance(error, StreamCut)
+        self._cuts += isinstance(error, StreamCut) or error.is_reply
         if not error.retryable or not self._may_go_on(error, now - self._since):
             return None
         schedule = self._schedule

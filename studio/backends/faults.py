@@ -216,14 +216,17 @@ class Faults:
         return self._say(f"{self._name} sent something that is not JSON (“{self._quote(text, 80)}”)")
 
     def nothing_came(self) -> BackendError:
-        """For a stream that was empty."""
-        return BackendError(
+        """For a stream that was empty: LM Studio and llama-cpp-python answer so when the window is too small."""
+        error = BackendError(
             self._say(
                 f"{self._name} answered with nothing at all; if that goes on, see whether {self.model} is loaded with "
                 "a window as large as --context says"
             ),
             retryable=True,
+            answered=False,
         )
+        error.is_reply = True
+        return error
 
     def truncated(self, read: int, counted: int) -> str:
         """The sentence for a server that dropped the beginning of the conversation without a word."""

@@ -56,6 +56,13 @@ def test_replies_that_are_paid_for_and_cut_each_time_are_not_made_for_hours() ->
     assert len(waits(StreamCut("x"), proven=True)) == SCHEDULE.cuts
 
 
+def test_empty_answers_are_no_outage() -> None:
+    empty = BackendError("nothing at all", retryable=True, answered=False)
+    empty.is_reply = True
+    assert len(waits(empty, proven=False)) == SCHEDULE.unanswered
+    assert len(waits(empty, proven=True)) == SCHEDULE.cuts
+
+
 @given(st.floats(0, 40_000), st.floats(0, 0.999))
 def test_no_try_comes_before_the_time_the_server_named(after: float, chance: float) -> None:
     found = waits(BackendError("x", retryable=True, retry_after=after), proven=True, chance=chance, most=30)
