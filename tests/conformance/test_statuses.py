@@ -174,14 +174,14 @@ def in_seconds(seconds: float) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
-WAITS: dict[str, tuple[dict[str, str], float, float]] = {
-    # (headers, the shortest and the longest wait that keeps to them, in seconds)
+WAITS: dict[str, tuple[dict[str, str | float], float, float]] = {
+    # (headers, a number for a date so far from now; the shortest and the longest wait that keeps to them, in seconds)
     "in seconds": ({"Retry-After": "30"}, 30, 31),
     "as a fraction": ({"Retry-After": "12.5"}, 12.5, 13.5),
     "in milliseconds": ({"retry-after-ms": "4500"}, 4.5, 5.5),
     "in milliseconds and in seconds": ({"retry-after-ms": "4500", "Retry-After": "30"}, 4.5, 5.5),
-    "as a date": ({"Retry-After": in_seconds(300)}, 200, 301),
-    "as a date that is past": ({"Retry-After": in_seconds(-300)}, 0, 0.006),
+    "as a date": ({"Retry-After": 300.0}, 200, 301),
+    "as a date that is past": ({"Retry-After": -300.0}, 0, 0.006),
     "as no time at all": ({"Retry-After": "0"}, 0, 0.006),
     "as minutes of a subscription's wall": ({"Retry-After": "1200"}, 1200, 1201),
     "in a word": ({"Retry-After": "soon"}, 0.009, 0.011),
@@ -192,11 +192,10 @@ WAITS: dict[str, tuple[dict[str, str], float, float]] = {
 
 @pytest.mark.parametrize(("headers", "least", "most"), WAITS.values(), ids=WAITS.keys())
 async def test_the_server_s_own_time_to_wait_is_kept_to(
-    headers: dict[str, str], least: float, most: float, play: Play
+    headers: dict[str, str | float], least: float, most: float, play: Play
 ) -> None:
-    book = await play(
-        Wire.error(503, "Busy", **headers), Wire.error(429, "Slow down", **headers), writes(), impatient=True
-    )
+    sent = {name: value if isinstance(value, str) else in_seconds(value) for name, value in headers.items()}
+    book = await play(Wire.error(503, "Busy", **sent), Wire.error(429, "Slow down", **sent), writes(), impatient=True)
     assert (book.code, book.files, len(book.requests)) == (0, only(), 4)
     first, second = (fault.retry_in for fault in book.faults)
     assert first is not None and second is not None
