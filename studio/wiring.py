@@ -94,7 +94,7 @@ class Workshop:
     async def _check_one(self, name: str, emit: ev.Emit, *, is_chosen: bool) -> tuple[str, str]:
         """(✓ good, ✗ set up and not good, – not set up; the rest of the line)."""
         preset, flags, settings = presets()[name], self._config.flags, self._config.settings
-        is_configured = settings.backend == name
+        is_configured = name == (settings.backend or ("openai" if settings.base_url else ""))
         base_url = flags.base_url if is_chosen else settings.base_url if is_configured else None
         model = flags.model if is_chosen else settings.model if is_configured else None
         if not is_chosen and (missing := preset.missing_key(self._key_of)):

@@ -7,6 +7,7 @@ from typing import Any
 from studio.backends.partial_json import ProseDecoder, is_whole
 from studio.events import Emit, ProseDelta, ToolArriving, ToolCall
 
+_PIECES = 4  # of arguments; fewer may be a whole call after its name
 WRITES_PROSE = "write_file"  # the tool whose `content` is shown as it comes
 
 # Kimi K2's ids hold the name: functions.write_file:3, or write_file:3.
@@ -131,6 +132,11 @@ class CallList:
     def has_arrived(self) -> bool:
         """Whether any call has begun."""
         return bool(self._calls)
+
+    @property
+    def comes_in_pieces(self) -> bool:
+        """Whether the last call arrives bit by bit: its server holds nothing back."""
+        return self._last is not None and len(self._last.arguments) >= _PIECES
 
     @property
     def are_whole(self) -> bool:

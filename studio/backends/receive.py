@@ -14,6 +14,7 @@ from studio.errors import BackendError
 YIELD_EVERY = 0.004  # seconds of CPU after which the loop gets its turn, however much is buffered
 LINGER = 3.0  # seconds for what may follow a reply's end: usage, [DONE], the end of the connection
 _FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:", b"error:")  # how a line of a stream begins
+IDLE_IN_PIECES = 120.0  # seconds of silence in the middle of a call that arrives bit by bit
 ONLY_COMMENTS = 1800.0  # seconds that a server may send signs of life and nothing else
 
 
@@ -36,11 +37,20 @@ class Patience:
         self._chunk_at = self._now()
         self._ending = False
 
-    def heard(self, *, chunk: bool, ended: bool) -> None:
-        """A block has come; `chunk`: with something of the reply in it; `ended`: the reply is at its end."""
+    def heard(self, *, chunk: bool, ended: bool, in_pieces: bool = False) -> None:
+        """A block has come.
+
+        Args:
+            chunk: with something of the reply in it.
+            ended: the reply is at its end.
+            in_pieces: a tool call is arriving bit by bit, so that no silence means one that is held back.
+        """
         now = self._now()
         if chunk:
-            self._chunk_at, self.allowed = now, self._idle
+            allowed = min(self._idle, IDLE_IN_PIECES) if in_pieces else self._idle
+            if allowed != self.allowed:
+                self._renew_at = 0.0
+            self._chunk_at, self.allowed = now, allowed
         if ended:
             if chunk or not self._ending:
                 self._ending = True
@@ -94,7 +104,9 @@ class Answer:
                 if reader.error is not None:
                     self.fault = self._faults.of_error_object(reader.error)
                     return
-                patience.heard(chunk=self.chunks > before, ended=self.has_ended)
+                patience.heard(
+                    chunk=self.chunks > before, ended=self.has_ended, in_pieces=self._builder.call_comes_in_pieces
+                )
                 heard = self._clock()
             for chunk in reader.end():
                 self.chunks += 1

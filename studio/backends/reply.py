@@ -204,6 +204,11 @@ class ReplyBuilder:
         return self._calls.has_arrived
 
     @property
+    def call_comes_in_pieces(self) -> bool:
+        """Whether a call is arriving from a server that does not wait for its end."""
+        return self._calls.comes_in_pieces
+
+    @property
     def has_whole_calls(self) -> bool:
         """Whether there are calls and the arguments of each are whole."""
         return self._calls.are_whole
