@@ -40,6 +40,7 @@ class ReplyBuilder:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._reasoning_field = ""
+        self._thought_ends: int | None = None  # pieces of reasoning up to a closing tag in the server's own field
         self._details = Details()
         self._calls = CallList(emit, tools)
         self.finish_reason = ""
@@ -160,6 +161,8 @@ class ReplyBuilder:
                 self._reasoning += self._text
                 self._text.clear()
                 self._emit(ThoughtRecognised())
+            case "thought_over":
+                self._thought_ends = len(self._reasoning)
             case "call":
                 self._calls.begin_leaked(text, in_thought=through is self._reasoning_filter)
             case "arguments":
@@ -190,6 +193,17 @@ class ReplyBuilder:
         for through in (self._reasoning_filter, self._content_filter):
             for piece in through.end():
                 self._sort(piece, through)
+        self._recover_answer()
+
+    def _recover_answer(self) -> None:
+        """Some servers leave the whole answer in the reasoning, behind the tag that ends the thought."""
+        if self._thought_ends is None or self.has_calls or "".join(self._text).strip():
+            return
+        answer = "".join(self._reasoning[self._thought_ends :])
+        if answer.strip():
+            del self._reasoning[self._thought_ends :]
+            self._text = [answer]
+            self._emit(ReplyDelta(text=answer))
 
     @property
     def is_complete(self) -> bool:

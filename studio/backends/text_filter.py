@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-Kind = Literal["reply", "reasoning", "thought_before", "call", "arguments"]
+Kind = Literal["reply", "reasoning", "thought_before", "thought_over", "call", "arguments"]
 Piece = tuple[Kind, str]
 
 _State = Literal["reply", "reasoning", "between", "head", "arguments", "text_argument", "raw_argument"]
@@ -40,6 +40,7 @@ _FIXED = (
     "<|im_system|>",
     "<|im_middle|>",
 )
+_MARKS = ("thought_before", "thought_over", "call")  # pieces that may hold no text
 _LONGEST = max(map(len, _FIXED))
 _OPENING = re.compile(r"<\|(?:open|close)\|>")
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
@@ -50,10 +51,12 @@ class TextFilter:
 
     `call` holds a call's id or name, `arguments` the next piece of its JSON. `thought_before` (with no text) says that
     what came before as reply was thought: a model whose template opens the thought in the prompt closes what it never
-    opened.
+    opened. `thought_over` (with no text) stands for a closing tag in what the server itself calls reasoning: what
+    follows stays reasoning, unless nothing else comes.
     """
 
     def __init__(self, base: Literal["reply", "reasoning"] = "reply") -> None:
+        self._base = base
         self._state: _State = base
         self._back: Literal["reply", "reasoning"] = base  # where a leaked call returns to
         self._opened = base == "reasoning"
@@ -65,7 +68,7 @@ class TextFilter:
         """The pieces that are certain now; the start of a possible marker is held back."""
         if "<" not in text and not self._held and (self._state == "reply" or self._state == "reasoning"):
             return [(self._state, text)] if text else []
-        return [piece for piece in self._pieces(text) if piece[1] or piece[0] in ("thought_before", "call")]
+        return [piece for piece in self._pieces(text) if piece[1] or piece[0] in _MARKS]
 
     def end(self) -> list[Piece]:
         """What was held back and turned out to be no marker."""
@@ -117,6 +120,10 @@ class TextFilter:
             yield from self._begin_reply()
 
     def _begin_reply(self) -> Iterator[Piece]:
+        if self._base == "reasoning":
+            self._state = "reasoning"
+            yield "thought_over", ""
+            return
         if not self._opened:
             yield "thought_before", ""
         self._state, self._opened = "reply", True
