@@ -42,6 +42,7 @@ class BackendError(StudioError):
         self.retry_after = retry_after  # seconds the server asked us to wait
         self.answered = answered  # False: nothing at that address has said a word
         self.is_reply = False  # True: the server took the call and ended it, with nothing to use in its answer
+        self.advice = ""  # what the model has to be told before the next try: the name of a prompt
         self.cause = ""  # what happened, as a clause, where the sentence says more than that
         self.refusal = ""  # the server's words, when it refused the request for what was in it
 
@@ -61,5 +62,5 @@ class StreamCut(BackendError):
         self, message: str, *, retryable: bool = True, retry_after: float | None = None, advice: str = ""
     ) -> None:
         super().__init__(message, retryable=retryable, retry_after=retry_after)
-        self.advice = advice  # "leaked_call": the model has to be told what to do otherwise
+        self.advice = advice
         self.usage: Any = None  # `events.Usage`, when the server said what the cut reply cost

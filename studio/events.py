@@ -116,7 +116,7 @@ class ReplyCut(Event, frozen=True, tag="reply_cut"):
     """The reply ended before it was complete; what arrived is kept, and the step will be made again."""
 
     why: str
-    advice: str = ""  # what the model has to be told besides: "leaked_call" = its call came as text, or ""
+    advice: str = ""  # what the model has to be told besides: leaked_call (it came as text), refused_call, or ""
 
 
 class PartialKept(Event, frozen=True, tag="partial_kept"):

@@ -194,10 +194,10 @@ class Endpoint:
             raise StreamCut(self._faults.cut(verdict.rstrip(".")))
         if verdict is not None:
             self._learn_window(verdict, counted, builder)
-            if not builder.has_arrived:
+            if not builder.has_arrived and not verdict.advice:
                 raise verdict
             why = verdict.cause or str(verdict).rstrip(".")
-            raise StreamCut(self._faults.cut(why), retry_after=verdict.retry_after)
+            raise StreamCut(self._faults.cut(why), retry_after=verdict.retry_after, advice=verdict.advice)
         return self._checked(builder, messages, tools, counted)
 
     def _checked(

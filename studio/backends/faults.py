@@ -22,6 +22,7 @@ _NO_MODEL = re.compile(
     r"model\b.{0,120}\b(?:not found|not exist|unknown|not available)|no such model|valid model", re.I
 )
 _FILTERED = re.compile(r"content_filter|content_policy|moderation", re.IGNORECASE)
+_REFUSED_CALL = "tool_use_failed"
 _RETRIED = {408, 409, 425, 429, 499}
 _LONG_WAIT = 1800.0  # seconds; of a longer one the author is told in hours
 
@@ -91,7 +92,7 @@ class Faults:
     def of_status(self, status: int, body: Any, headers: Any = None, served: Sequence[str] = ()) -> BackendError:
         """For an HTTP status that is no success; `body` as text or parsed."""
         error = self._of_status(status, body, headers, served)
-        if status in (400, 422) and not isinstance(error, ContextOverflow):
+        if status in (400, 422) and not isinstance(error, ContextOverflow) and not error.advice:
             error.refusal = self._said(body)[0]
         return error
 
@@ -101,6 +102,8 @@ class Faults:
         both = f"{kind} {said}"
         if status == 413 or (status in (400, 422, 500) and is_overflow(both)):
             return self._overflow(quoted, window_in(said, body))
+        if _REFUSED_CALL in kind:
+            return self._refused_call(said)
         if lacks_model(status, said):
             return self._not_found(quoted, served)
         if status == 402 or (status in (403, 429) and _is_about_money(kind, said)):
@@ -130,6 +133,14 @@ class Faults:
             ),
             window=window,
         )
+
+    def _refused_call(self, said: str) -> BackendError:
+        """Groq checks what the model calls, and ends the reply when it finds fault with it."""
+        error = BackendError(self._say(f"{self._name} refused the model's tool call ({said})"), retryable=True)
+        error.cause = f"its server refused the tool call: {said}"
+        error.retry_after = 0.0
+        error.advice = "refused_call"
+        return error
 
     def _not_found(self, quoted: str, served: Sequence[str]) -> BackendError:
         if served:
@@ -172,6 +183,8 @@ class Faults:
         said, kind, body = self._said({"error": error})
         if is_overflow(f"{kind} {said}"):
             return self._overflow(said, window_in(said, body))
+        if _REFUSED_CALL in kind:
+            return self._refused_call(said)
         code = error.get("code") if isinstance(error, dict) else None
         status = int(code) if isinstance(code, int | str) and str(code).isdecimal() else 0
         if status in (401, 402, 403, 404, 429):

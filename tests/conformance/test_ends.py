@@ -236,3 +236,24 @@ async def test_a_broken_call_is_answered_with_what_is_wrong_and_goes_back_as_jso
     assert "not valid JSON" in book.sent(1)[-1]["content"]
     assert "content" in book.sent(2)[-1]["content"]
     assert_echoed(book.sent(3))
+
+
+REFUSED = {"code": "tool_use_failed", "message": "Tool call validation failed: missing properties: 'content'"}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Answer([Wire.delta(reasoning="Now the chapter."), Wire.data({"error": {**REFUSED, "status_code": 400}})]),
+        Answer([b"event: error\n" + Wire.data({"error": REFUSED})]),
+        Wire.json({"error": {**REFUSED, "failed_generation": "<function=write_file>{}"}}, 400),
+    ],
+    ids=["in the stream", "as an event", "as a status"],
+)
+async def test_a_call_that_the_server_refused_is_asked_for_again_with_the_reason(refusal: Answer, play: Play) -> None:
+    book = await play(refusal, writes())
+    assert (book.code, book.files) == (0, only())
+    [cut] = book.of(ev.ReplyCut)
+    assert cut.advice == "refused_call" and "missing properties" in cut.why
+    assert "did not match the tool's schema" in book.told(1)
+    assert book.tools == [("write_file", True), ("finish", True)]
