@@ -14,6 +14,7 @@ from rich.text import Text
 from textual import work
 from textual.app import App
 from textual.binding import BindingType
+from textual.driver import Driver
 
 from studio.agent.commands import Session, Studio
 from studio.errors import StudioError
@@ -66,6 +67,7 @@ class StudioApp(App[int]):
         self._book = book
         self._note = note
         self._clock = clock
+        self._is_ending = False
         self.failure = ""  # what to say once the screen is gone
         for one in themes.all():
             self.register_theme(one)
@@ -117,8 +119,25 @@ class StudioApp(App[int]):
             self.theme = names[(at + 1) % len(names)]
             self.notify(f"Theme: {one_line(self.theme)}", markup=False, timeout=2)
 
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice, in a form that outlives the terminal."""
+        chosen = super().get_driver_class()
+        if sys.platform == "win32":
+            return chosen
+        from textual.drivers.linux_driver import LinuxDriver
+
+        from studio.tui.driver import LastingDriver
+
+        return LastingDriver if chosen is LinuxDriver else chosen
+
+    def action_hang_up(self) -> None:
+        """The terminal is gone."""
+        self._stop_on_signal()
+
     def _stop_on_signal(self) -> None:
-        self.run_worker(self._end_now(), exclusive=True, group="signal")
+        if not self._is_ending:
+            self._is_ending = True
+            self.run_worker(self._end_now(), group="signal")
 
     async def _end_now(self) -> None:
         for screen in self.screen_stack:
