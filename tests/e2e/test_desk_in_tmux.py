@@ -1,13 +1,11 @@
 """The whole in a real terminal: tmux runs the studio, keys are typed, an editor in another pane saves a chapter."""
 
-import contextlib
 import shlex
 import shutil
 import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from scripted_book import BOOK, FILES, ONE
@@ -143,31 +141,3 @@ def test_quit_in_the_middle_and_resume_fills_the_panes(
     finally:
         again.end()
     assert studio.files("salt") == FILES
-
-
-def test_a_terminal_that_goes_away_ends_the_studio_with_everything_saved(
-    tmux: Tmux, play: Callable[..., Model], studio: StudioCommand
-) -> None:
-    model = play(BOOK, pause=0.01)
-    flags = ["--backend", "openai", "--base-url", model.url, "--model", "scripted"]
-    tmux.start("new", "A book about salt", "--name", "salt", *flags)
-    tmux.shows("step 4/300", "Mara counted wave")
-    assert processes_in(studio.home)
-    tmux.end()  # as when a window is closed, or a connection lost
-    deadline = time.monotonic() + 20
-    while processes_in(studio.home):
-        assert time.monotonic() < deadline, "the studio lives on without a terminal"
-        time.sleep(0.1)
-    done = studio.run("resume", "salt", "--headless", "--json")
-    assert done.returncode == 0, done.stderr
-    assert studio.files("salt") == FILES
-
-
-def processes_in(folder: Path) -> list[int]:
-    """The studios that were started in this folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (process / "cwd").resolve() == folder and b"studio" in (process / "cmdline").read_bytes():
-                found.append(int(process.name))
-    return found
