@@ -173,7 +173,7 @@ class Paused(Event, frozen=True, tag="paused"):
     """The run stands still: no call is under way and none starts until `resumed`."""
 
     why: str
-    by: str = "author"  # author | limit | fault: who has to do something about it
+    by: str = "author"  # author | limit | fault | disk: who has to do something about it
 
 
 class Resumed(Event, frozen=True, tag="resumed"):
@@ -246,6 +246,38 @@ class AuthorEdited(Event, frozen=True, tag="author_edited"):
     sha256: str  # "" = the file is gone
     words: int
     diff: str  # unified diff against the content known before
+    id: str = ""  # of the write_intended it settles: the studio put it there at the author's wish (a restore)
+
+
+class AuthorRenamed(Event, frozen=True, tag="author_renamed"):
+    """The author gave a file another name; its text is the same."""
+
+    file: str
+    to: str
+
+
+class ConflictCopyFound(Event, frozen=True, tag="conflict_copy_found"):
+    """A program that keeps folders in step left a second version of a file beside it; it is no file of the book."""
+
+    file: str  # the copy
+    of: str  # the file it is a version of
+
+
+class LocksChanged(Event, frozen=True, tag="locks_changed"):
+    """The author has locked these files, and no others: the agent's tools refuse to change them."""
+
+    files: tuple[str, ...]  # names and patterns, as they stand in book.yaml
+
+
+class RestoreBegun(Event, frozen=True, tag="restore_begun"):
+    """The author wants files back as they were: an author_edited follows for each, then restore_finished."""
+
+    files: dict[str, str]  # file -> sha256 of the text it gets; "" = it goes
+    why: str  # what was asked for, as a clause: "chapter_01.md as of version 12"
+
+
+class RestoreFinished(Event, frozen=True, tag="restore_finished"):
+    """What restore_begun names is on disk."""
 
 
 class NoteGiven(Event, frozen=True, tag="note_given"):
@@ -318,6 +350,11 @@ AnyEvent: TypeAlias = (
     | FileWritten
     | FileRead
     | AuthorEdited
+    | AuthorRenamed
+    | ConflictCopyFound
+    | LocksChanged
+    | RestoreBegun
+    | RestoreFinished
     | NoteGiven
     | MergeConflict
     | BackendPreparing

@@ -14,7 +14,8 @@ import msgspec
 from studio import events as ev
 from studio.errors import BookError
 
-SCHEMA_VERSION = 1
+# Raised whenever an older studio could not read what this one writes: new tables, new kinds of events.
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -56,6 +57,9 @@ def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
             raise sqlite3.DatabaseError("malformed schema version")
         elif row[0] > SCHEMA_VERSION:
             raise BookError(f"{file.parent.parent.name} was written by a newer studio; upgrade this one to open it.")
+        elif row[0] < SCHEMA_VERSION:  # every older record is a record of this kind as it is
+            with connection:
+                connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (SCHEMA_VERSION,))
     except BaseException:
         connection.close()
         raise
