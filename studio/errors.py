@@ -27,6 +27,10 @@ class BookUnsaved(BookError):
     """The disk could not take what has to be durable (full, read-only, I/O error); it is held in memory meanwhile."""
 
 
+class BookGone(BookUnsaved):
+    """The book's folder is not where it was: moved, renamed, its disk taken away; nothing is written until it is."""
+
+
 class PathRefused(BookError):
     """A file name that would leave the book's folder, or that no system can hold."""
 

@@ -207,6 +207,16 @@ class RunFailed(Event, frozen=True, tag="run_failed"):
 # --- files --------------------------------------------------------------------------------------------------------
 
 
+class DiskFault(Event, frozen=True, tag="disk_fault"):
+    """The disk refuses what has to be durable: it is held in memory, and the run pauses until there is room."""
+
+    error: str
+
+
+class DiskBack(Event, frozen=True, tag="disk_back"):
+    """The disk has taken everything that was held in memory since `disk_fault`."""
+
+
 class WriteIntended(Event, frozen=True, tag="write_intended"):
     """The agent is about to change a file: durable, with the new text as a version, before the disk is touched."""
 
@@ -346,6 +356,8 @@ AnyEvent: TypeAlias = (
     | AnswerGiven
     | RunFinished
     | RunFailed
+    | DiskFault
+    | DiskBack
     | WriteIntended
     | FileWritten
     | FileRead

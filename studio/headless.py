@@ -30,6 +30,9 @@ class DurableSession(Protocol):
     def failure(self) -> str:
         """Why `work` returned 1; "" otherwise."""
 
+    def subscribe(self, reader: ev.Reader) -> None:
+        """Call `reader` with every event as it happens, on disk or not."""
+
     def subscribe_durable(self, reader: ev.Reader) -> None:
         """Call `reader` with every event once it is committed, deltas in groups."""
 
@@ -66,6 +69,7 @@ async def run_headless(
     gone = _StopWhenUnread(printer, session.run)
     session.subscribe_durable(gone)
     session.subscribe_durable(waiting)
+    session.subscribe(lambda event: _tell_disk(event, err))
     signalled = _stop_on_signals(session.run)
     if commands is not None:
         _read_commands(commands, session.run, waiting, err)
@@ -173,6 +177,8 @@ def describe(event: ev.Event) -> str:
             return f"  {event.context_tokens:,} tokens in the conversation{cost}"
         case ev.ContextCompressed():
             return f"■ the conversation was compressed: {event.before:,} → {event.after:,} tokens"
+        case ev.DiskFault(error=error):
+            return f"! {error}"
         case ev.Paused(why=why):
             return f"‖ paused: {why}"
         case ev.Resumed():
@@ -185,6 +191,17 @@ def describe(event: ev.Event) -> str:
             return ""
 
 
+def _tell_disk(event: ev.Event, err: TextIO) -> None:
+    """What the disk refuses can't wait until it is on disk."""
+    match event:
+        case ev.DiskFault(error=error):
+            print(f"studio: {printable(error)}", file=err, flush=True)
+        case ev.DiskBack():
+            print("studio: The disk takes it again; nothing was lost, and the run goes on.", file=err, flush=True)
+        case _:
+            pass
+
+
 class _Waiting:
     """Ends a run that waits for an author who can't be there."""
 
@@ -195,6 +212,8 @@ class _Waiting:
 
     def __call__(self, event: ev.Event) -> None:
         match event:
+            case ev.Paused(by="disk"):
+                pass  # on disk, it is over
             case ev.Paused(by=by):
                 # A limit or a fault is for whoever reads the exit code; a pause of the author's waits for `resume`.
                 self._waits = True

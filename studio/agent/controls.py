@@ -52,6 +52,11 @@ class Controls:
         self._pause = None
         self._changed.set()
 
+    def end_pause(self, by: str) -> None:
+        """Go on, if it is for this reason that the run stands still or is about to."""
+        if self._pause is not None and self._pause.by == by:
+            self.resume()
+
     def interrupt(self) -> None:
         """Cut what is under way, then stand still."""
         self.pause("the author interrupted")

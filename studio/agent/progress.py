@@ -23,11 +23,12 @@ class Progress:
         # new | preparing | thinking | writing | working | paused | asking | retrying | finished | failed
         self.state = "new"
         self.detail = ""  # why it is paused, what failed, which question, what is being prepared
-        self.paused_by = ""  # author | limit | fault: who has to do something; holds while `paused`
+        self.paused_by = ""  # author | limit | fault | disk: who has to do something; holds while `paused`
         self.words: dict[str, int] = {}  # words of each file, as last reported
         self.streamed_characters = 0  # since the step began
         self.step_began = 0.0
         self.question = ""  # the open question to the author
+        self.disk_fault = ""  # what the disk refuses now; "" when it takes what it is given
         self.retry_at = 0.0  # seconds since the epoch when the failed call is made again; holds while `retrying`
 
     @property
@@ -46,7 +47,7 @@ class Progress:
                 self.streamed_characters += len(text)
             case ev.RunStarted():
                 self._use(event)
-                self.state, self.detail = "working", ""
+                self.state, self.detail, self.disk_fault = "working", "", ""
             case ev.BackendSwitched():
                 self._use(event)
                 if event.context_tokens is not None:
@@ -78,6 +79,10 @@ class Progress:
                     self.words[event.file] = event.words
                 else:
                     self.words.pop(event.file, None)
+            case ev.DiskFault(error=error):
+                self.disk_fault = error
+            case ev.DiskBack():
+                self.disk_fault = ""
             case ev.Paused(why=why, by=by):
                 self.state, self.detail, self.paused_by = "paused", why, by
             case ev.Resumed():

@@ -9,6 +9,7 @@ from studio import events as ev
 from studio.agent import memory, toolbox
 from studio.agent.backend_in_use import BackendInUse
 from studio.agent.controls import Controls, Interrupted, Stopped
+from studio.agent.disk_watch import DiskWatch
 from studio.agent.guided import Guide
 from studio.agent.limits import Limits
 from studio.agent.open_book import OpenBook
@@ -17,7 +18,7 @@ from studio.agent.retries import Schedule
 from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, keep_partial
 from studio.agent.tool import ToolContext
 from studio.backends.backend import Backend, BackendChoice, Message, Sampling
-from studio.errors import BookError, ContextOverflow, StudioError
+from studio.errors import BookError, BookUnsaved, ContextOverflow, StudioError
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ class Run:
         self._controls = Controls(book.record)
         self._caller = Caller(book.conversation, self._controls, book.record, schedule)
         self._guide = Guide(book)
+        self._disk = DiskWatch(book.journal, book.folder, self._controls, book.record)
+        self._is_settled = False
         self.failure = ""  # why `work` returned 1, for whoever can't read it in the journal
         self._names: dict[str, str] = {}  # a file as the model wrote it -> its name in the book
         self._in_use = BackendInUse(
@@ -111,7 +114,7 @@ class Run:
 
     def retry(self) -> None:
         """End the wait before the next try; go on after a fault."""
-        if self._controls.paused_by == "fault":
+        if self._controls.paused_by in ("fault", "disk"):
             self._controls.resume()
         self._controls.hurry()
 
@@ -143,6 +146,7 @@ class Run:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
+            await self._disk.close()
             await self._save()
             await self._in_use.close()
 
@@ -159,8 +163,28 @@ class Run:
             self.failure = str(error)
 
     async def _drive(self) -> int:
+        was_paused = self._book.progress.state == "paused"
+        while True:
+            try:
+                await self._controls.gate()
+                if not self._is_settled:
+                    await self._settle(was_paused=was_paused)
+                if await self._do_next():
+                    return FINISHED
+            except (Interrupted, TryAgain):
+                continue
+            except BookUnsaved as error:
+                self._disk.refused(error)
+            except BackendGaveUp as gave_up:
+                self._record(ev.BackendFault(error=str(gave_up.error), retry_in=None))
+                if not self._pause_on_fault:
+                    raise
+                self._in_use.gave_up()
+                self._controls.pause(str(gave_up.error), by="fault")
+
+    async def _settle(self, *, was_paused: bool) -> None:
+        """Bring the record and the disk together: what an earlier run left, what the author did since."""
         book, conversation = self._book, self._book.conversation
-        was_paused = book.progress.state == "paused"
         # Settled first: what a write of ours displaced before a crash is told once, not as a new save as well.
         await book.manuscript.settle()
         await book.watcher.scan(full=True)
@@ -170,19 +194,7 @@ class Run:
             self._in_use.announce()  # else only the server can say what it serves
         if was_paused:
             self._record(ev.Resumed())
-        while True:
-            try:
-                await self._controls.gate()
-                if await self._do_next():
-                    return FINISHED
-            except (Interrupted, TryAgain):
-                continue
-            except BackendGaveUp as gave_up:
-                self._record(ev.BackendFault(error=str(gave_up.error), retry_in=None))
-                if not self._pause_on_fault:
-                    raise
-                self._in_use.gave_up()
-                self._controls.pause(str(gave_up.error), by="fault")
+        self._is_settled = True
 
     async def _do_next(self) -> bool:
         """Do one thing; True when the book is finished."""
@@ -325,6 +337,7 @@ class Run:
         return steering.answer
 
     def _finish_step(self) -> None:
+        self._disk.worked()
         conversation, backend = self._book.conversation, self._backend
         usage = conversation.usage or ev.Usage(estimated=True)
         self._record(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from studio.book.exchange import exchange, place_new
 from studio.book.layout import STUDIO, make_studio_folder, reading_order, sync_folder
-from studio.errors import BookError, BookUnsaved, PathRefused
+from studio.errors import BookError, BookGone, BookUnsaved, PathRefused
 
 _RESERVED = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])\s*(?:\..*)?", re.IGNORECASE)
 _LEAVING = re.compile(
@@ -22,6 +22,7 @@ _LONGEST = 200  # bytes of one part of a name
 _DEEPEST = 4  # parts of a name
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not make us wait
+_PROBE = 20_000  # lines
 _TRIES = 20  # times a name may come and go while we write it
 
 
@@ -30,6 +31,10 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        try:
+            self._place: os.stat_result | None = root.stat()
+        except OSError:
+            self._place = None
 
     # --- names ----------------------------------------------------------------------------------------------------
 
@@ -105,13 +110,36 @@ class Folder:
         """Every Markdown file of the book in reading order; no links, no dotfiles, no editors' leavings.
 
         Raises:
-            BookError: the book's folder itself can't be read: a book that was moved is not one that was emptied.
+            BookGone: the folder itself is not there: a book that was moved is not one that was emptied.
+            BookError: it can't be read.
         """
+        self.check_place()
         try:
             top = list(os.scandir(self.root))
         except OSError as error:
-            raise BookError(f"The book's folder {self.root} can't be read ({error.strerror}); put it back.") from error
+            raise BookError(
+                f"The book's folder {self.root} can't be read ({error.strerror}); mend its permissions."
+            ) from error
         return reading_order(_markdown(top, "", 1))
+
+    def check_place(self) -> None:
+        """Make sure that the folder is where it was. Raises `BookGone`."""
+        try:
+            now = self.root.stat()
+        except OSError as error:
+            raise BookGone(
+                f"The book's folder {self.root} is not there ({error.strerror}); put it back, and the run goes on."
+            ) from error
+        if self._place is not None and not os.path.samestat(now, self._place):
+            raise BookGone(
+                f"Another folder stands where the book was, {self.root}; put the book back, and the run goes on."
+            )
+
+    def probe(self) -> None:
+        """Try whether the disk takes a file of some size. Raises `BookUnsaved`."""
+        temp = f"probe-{os.getpid()}.part"
+        self.stage(temp, "studio\n" * _PROBE)
+        self.drop(temp)
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -151,8 +179,14 @@ class Folder:
     @contextlib.contextmanager
     def _parent(self, name: str, *, make: bool = False) -> Iterator[int]:
         """A handle of the folder a name lies in, walked without following links. Raises `OSError`."""
-        handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            self.check_place()  # not one file is gone, but all of them
+            raise
+        try:
+            if self._place is not None and not os.path.samestat(os.fstat(handle), self._place):
+                self.check_place()
             for part in name.split("/")[:-1]:
                 if make:
                     with contextlib.suppress(FileExistsError):
@@ -190,6 +224,7 @@ class Folder:
         Raises:
             BookUnsaved: the disk refused.
         """
+        self.check_place()
         path = self.temp_path(temp)
         part = path.with_suffix(".part")
         try:
@@ -206,7 +241,7 @@ class Folder:
                 part.unlink(missing_ok=True)
             raise BookUnsaved(
                 f"{self.root.name} can't be written ({error.strerror}); free some room or mend its permissions, "
-                "then resume."
+                "and the run goes on."
             ) from error
 
     def put(self, temp: str, name: str) -> bool:
@@ -226,7 +261,8 @@ class Folder:
             sync_folder(path.parent)
         except OSError as error:
             raise BookUnsaved(
-                f"{name} can't be written ({error.strerror}); free some room or mend its permissions, then resume."
+                f"{name} can't be written ({error.strerror}); free some room or mend its permissions, and the run goes "
+                "on."
             ) from error
         return displaced
 
@@ -249,7 +285,9 @@ class Folder:
                 exchange(path, last, parent)
                 raise PathRefused(f"{last} is no plain file; the studio writes plain files only.")
             return True
-        raise BookUnsaved(f"{last} comes and goes while it is to be written; close what else writes it, then resume.")
+        raise BookUnsaved(
+            f"{last} comes and goes while it is to be written; close what else writes it, and the run goes on."
+        )
 
     def mend(self, temp: str, name: str) -> None:
         """Finish what a crash cut short on a file system that can't exchange: the file was away for a moment."""

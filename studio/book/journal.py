@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ import msgspec
 
 from studio import events as ev
 from studio.book.layout import STUDIO, make_studio_folder
-from studio.book.lock import BookLock
-from studio.book.reading import FILE, JournalReader, Peek, peek, tag
+from studio.book.lock import BEAT, BookLock
+from studio.book.reading import FILE, LOCK, JournalReader, Peek, peek, tag
 from studio.book.recovery import connect, is_sound, pack, set_aside_and_recover
-from studio.errors import BookError, BookUnsaved
+from studio.errors import BookError, BookGone, BookHeld, BookUnsaved
 
 GROUPED = 0.25  # seconds a delta may wait for its neighbours
 
@@ -45,7 +45,7 @@ class _Record(msgspec.Struct):
 class _Flush(msgspec.Struct):
     """Asks the writer to say when everything before it is committed."""
 
-    done: Callable[[BookUnsaved | None], object]
+    done: Callable[[BookError | None], object]
 
 
 class Journal(JournalReader):
@@ -65,9 +65,10 @@ class Journal(JournalReader):
         self._committed: deque[_Record] = deque()  # on disk, and the readers not told yet
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._on_refused: Callable[[BookError], None] | None = None
         connection = connect(self._file)
         self._seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-        self._writer = _Writer(self._file, connection, self._queue, self._on_commit)
+        self._writer = _Writer(self._file, connection, lock, self._queue, self._on_commit, self._on_refusal)
         self._writer.start()
 
     @classmethod
@@ -84,7 +85,7 @@ class Journal(JournalReader):
             raise BookError(
                 f"{book} can't be written ({error.strerror}); mend its permissions or free some room."
             ) from error
-        lock = BookLock.take(book / STUDIO / "lock")
+        lock = BookLock.take(book / STUDIO / LOCK)
         file = book / STUDIO / FILE
         try:
             recovered = "" if is_sound(file) else set_aside_and_recover(file)
@@ -169,14 +170,15 @@ class Journal(JournalReader):
 
         Raises:
             BookUnsaved: the disk could not take it. It is held in memory; the next call tries again.
+            BookHeld: another studio took the book over; nothing more is written.
         """
         self._close_group()
         loop = self._loop = asyncio.get_running_loop()
         if self._closed:
             return
-        waiting: asyncio.Future[BookUnsaved | None] = loop.create_future()
+        waiting: asyncio.Future[BookError | None] = loop.create_future()
 
-        def settle(error: BookUnsaved | None) -> None:
+        def settle(error: BookError | None) -> None:
             try:
                 self._tell()
             finally:
@@ -191,6 +193,15 @@ class Journal(JournalReader):
     def on_committed(self, reader: ev.Reader) -> None:
         """Call `reader` in the loop's thread with every event once it is on disk, in order."""
         self._readers.append(reader)
+
+    def on_refused(self, reader: Callable[[BookError], None]) -> None:
+        """Call `reader` in the loop's thread when the disk begins to refuse what is appended."""
+        self._on_refused = reader
+
+    def _on_refusal(self, error: BookError) -> None:
+        """Called in the writer's thread."""
+        if self._on_refused is not None:
+            self._in_loop(self._on_refused, error)
 
     def _on_commit(self, records: list[_Record]) -> None:
         """Called in the writer's thread."""
@@ -219,6 +230,11 @@ class Journal(JournalReader):
         """Whether there is a version of that name, also one not committed yet. Raises `BookError`."""
         return sha256 in self._unsaved or super().has_text(sha256)
 
+    def _select(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        if not self._closed and not self._lock.is_at(self._file.with_name(LOCK)):
+            raise BookGone(f"The book's folder {self._file.parent.parent} is not where it was; put it back.")
+        return super()._select(query, *values)
+
     async def close(self) -> None:
         """Commit what is held, end the writer, let go of the book; a second time does nothing. Raises `BookUnsaved`."""
         if self._closed:
@@ -240,29 +256,34 @@ class _Writer(threading.Thread):
         self,
         file: Path,
         connection: sqlite3.Connection,
+        lock: BookLock,
         todo: "queue.SimpleQueue[_Record | _Flush | None]",
         committed: Callable[[list[_Record]], None],
+        refused: Callable[[BookError], None],
     ) -> None:
         super().__init__(name="journal", daemon=True)
         self._file = file
         self._connection: sqlite3.Connection | None = connection
+        self._lock = lock
         self._todo = todo
         self._committed = committed
+        self._refused = refused
         self._held: list[_Record] = []
         self._failed = False
+        self._lost: BookHeld | None = None  # the book is another studio's now: nothing is ever written again
 
     def run(self) -> None:
-        """Commit until told to end."""
+        """Commit until told to end, with a heartbeat now and then."""
         while True:
-            items = [self._todo.get()]
-            while not self._todo.empty():
-                items.append(self._todo.get())
+            items = self._next()
             flushes = [item for item in items if isinstance(item, _Flush)]
             self._held.extend(item for item in items if isinstance(item, _Record))
             error = None
             # After a failure only a flush tries again: somebody is there then to be told how it went.
             if self._held and (flushes or None in items or not self._failed):
                 error = self._commit()
+                if error is not None and not self._failed:
+                    self._refused(error)
                 self._failed = error is not None
             for flush in flushes:
                 flush.done(error)
@@ -270,10 +291,26 @@ class _Writer(threading.Thread):
                 self._close()
                 return
 
-    def _commit(self) -> BookUnsaved | None:
+    def _next(self) -> "list[_Record | _Flush | None]":
+        """What has come since, waiting for the first of it; nothing when a heartbeat was due meanwhile."""
+        items: list[_Record | _Flush | None] = []
+        try:
+            items.append(self._todo.get(timeout=BEAT))
+            while True:
+                items.append(self._todo.get_nowait())
+        except queue.Empty:
+            pass
+        try:
+            self._lock.beat()
+        except BookHeld as lost:
+            self._lost = lost
+        return items
+
+    def _commit(self) -> BookError | None:
         rows = [(record.event.seq, record.event.at, tag(type(record.event)), record.body) for record in self._held]
         versions = [pack(text) for record in self._held for text in record.texts]
         try:
+            self._check_ours()
             # A connection that failed to flush may believe that it did: a new one starts from what is on the disk.
             if self._connection is None:
                 self._connection = connect(self._file)
@@ -281,15 +318,27 @@ class _Writer(threading.Thread):
                 self._connection.executemany("INSERT OR IGNORE INTO versions VALUES (?, ?, ?)", versions)
                 # What a commit that seemed to fail did write is there already, under the same number.
                 self._connection.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", rows)
+        except BookHeld as lost:
+            self._lost = lost
+            self._close()
+            return lost
         except (sqlite3.Error, BookError) as error:
             self._close()
             return BookUnsaved(
-                f"The record {self._file} can't be written ({error}). What came since is held in memory: free some "
-                "room, then resume."
+                f"The record {self._file} can't be written ({error}). What came since is held in memory, and the run "
+                "goes on by itself when there is room."
             )
         done, self._held = self._held, []
         self._committed(done)
         return None
+
+    def _check_ours(self) -> None:
+        """Raises `BookHeld`; `BookGone` where a new connection would find another book's record, or none."""
+        if self._lost is not None:
+            raise self._lost
+        self._lock.check()
+        if self._connection is None and not self._lock.is_at(self._file.with_name(LOCK)):
+            raise BookGone("its folder is not where it was")
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -12,10 +12,11 @@ import msgspec
 from studio import events as ev
 from studio.book.layout import STUDIO
 from studio.book.lock import BookLock
-from studio.book.recovery import connect, unpack
-from studio.errors import BookError
+from studio.book.recovery import connect, tells_damage, unpack
+from studio.errors import BookError, BookUnsaved
 
 FILE = "journal.db"
+LOCK = "lock"
 
 
 def tag(kind: type[ev.Event]) -> str:
@@ -65,6 +66,10 @@ class JournalReader:
         try:
             with closing(connect(self._file, read_only=True)) as connection:
                 yield from connection.execute(query, values)
+        except sqlite3.OperationalError as error:
+            if tells_damage(error):
+                raise self._unreadable(error) from error
+            raise BookUnsaved(f"The record {self._file} can't be read now ({error}).") from error
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
 
@@ -94,7 +99,7 @@ _STATES = (ev.RunStarted, ev.StepStarted, ev.Paused, ev.RunFinished, ev.RunFaile
 def peek(book: Path) -> Peek:
     """Look at a book's record without a lock and without writing; one that can't be read is told as such."""
     file = book / STUDIO / FILE
-    held = BookLock.is_held(book / STUDIO / "lock")
+    held = BookLock.is_held(book / STUDIO / LOCK)
     try:
         if not file.exists():
             return Peek(held=held)

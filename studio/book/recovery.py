@@ -84,7 +84,7 @@ def is_sound(file: Path) -> bool:
         for (body,) in connection.execute("SELECT body FROM events ORDER BY seq"):
             ev.decode(body)
     except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
-        if isinstance(error, sqlite3.OperationalError) and not _tells_damage(error):
+        if isinstance(error, sqlite3.OperationalError) and not tells_damage(error):
             raise
         return False
     finally:
@@ -93,7 +93,8 @@ def is_sound(file: Path) -> bool:
     return True
 
 
-def _tells_damage(error: sqlite3.Error) -> bool:
+def tells_damage(error: sqlite3.Error) -> bool:
+    """Whether the database itself is broken, not the disk under it or our way to it."""
     name = getattr(error, "sqlite_errorname", "") or ""
     # A table or column that is not as we made it is told as a plain error.
     return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or name == "SQLITE_ERROR" or "malformed" in str(error)

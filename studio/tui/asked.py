@@ -19,8 +19,8 @@ class Asked(Enum):
 
 
 def waits_for_retry(progress: Progress) -> bool:
-    """Whether a call failed and is made at once if the author says so."""
-    return progress.state == "retrying" or (progress.state == "paused" and progress.paused_by == "fault")
+    """Whether something failed (a call, the disk) and is tried at once if the author says so."""
+    return progress.state == "retrying" or (progress.state == "paused" and progress.paused_by in ("fault", "disk"))
 
 
 def is_over(asked: Asked, event: ev.Event, progress: Progress) -> bool:

@@ -123,6 +123,10 @@ class Feed:
                 if event.error != self._fault:  # an outage of hours is told once; the banner counts
                     line(f"! {event.error}{again}", "bad")
                 self._fault = event.error
+            case ev.DiskFault(error=error):
+                line(f"! {error}", "bad")
+            case ev.DiskBack():
+                line("■ the disk takes it again; nothing was lost", "good")
             case ev.AuthorEdited(file=file, sha256=""):
                 line(f"✎ you removed {file}", "author")
             case ev.AuthorEdited(file=file, words=words):

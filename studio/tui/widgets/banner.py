@@ -62,6 +62,11 @@ class Banner(Static):
             return "", "? the agent asks", f"{progress.question}\n(i, your answer, Enter)"
         if progress.state == "paused" and progress.paused_by == "fault":
             return "bad", "‖ paused", f"{_fault(progress)}\nr tries again, b another backend."
+        if progress.state == "paused" and progress.paused_by == "disk":
+            return "bad", "‖ paused", f"{_fault(progress)}\nIt goes on by itself when the disk takes it; r tries now."
+        if progress.disk_fault:
+            said = fit(" ".join(progress.disk_fault.split()), _FAULT)
+            return "bad", "! disk", f"{said}\nThe run pauses after this reply; keep the studio open."
         if progress.state == "paused":
             return "", "‖ paused", f"{progress.detail}  —  Space goes on."
         if progress.state == "retrying":
