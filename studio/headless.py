@@ -166,6 +166,10 @@ def describe(event: ev.Event) -> str:
             return (
                 f"✎ you edited {event.file}: {event.words:,} words" if event.sha256 else f"✎ you removed {event.file}"
             )
+        case ev.AuthorRenamed():
+            return f"✎ you renamed {event.file} to {event.to}"
+        case ev.LocksChanged(files=files):
+            return f"⊘ locked: {', '.join(files)}" if files else "⊘ nothing is locked any more"
         case ev.NoteGiven(text=text):
             return f"› {text}"
         case ev.AnswerGiven(text=text):

@@ -246,6 +246,11 @@ class BookSession:
         """Every event from now on, once it is on disk."""
         self._book.journal.on_committed(reader)
 
+    async def lock(self, file: str, *, locked: bool) -> None:
+        """Lock a file against the agent, or unlock it."""
+        await asyncio.to_thread(self._book.locks.turn, file, locked=locked)
+        await self._book.watcher.scan()
+
     async def work(self) -> int:
         """Run until the book is finished, failed or stopped."""
         return await self._run.work()
@@ -275,6 +280,10 @@ class FollowingSession:
     def subscribe(self, reader: ev.Reader) -> None:
         """Every event from now on, once the other studio has written it."""
         self._readers.append(reader)
+
+    async def lock(self, file: str, *, locked: bool) -> None:
+        """The other studio's to do."""
+        raise BookHeld(self.held_by)
 
     async def work(self, every: float = 0.3) -> int:
         """Follow until cancelled or closed."""

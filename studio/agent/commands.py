@@ -63,6 +63,9 @@ class Session(Protocol):
     def subscribe(self, reader: Reader) -> None:
         """Call `reader` with every event from now on, in the event loop's thread."""
 
+    async def lock(self, file: str, *, locked: bool) -> None:
+        """Lock a file against the agent, or unlock it; `locks_changed` says so. Raises `StudioError`."""
+
     async def work(self) -> int:
         """Run until the book is finished, failed or stopped; returns the exit code. Never raises for the run's sake."""
 

@@ -82,9 +82,9 @@ class Guide:
             file = f"chapter_{number:02}.md"
             text = book.folder.read(file)
             partial = book.manuscript.partial_text(file)
+            if book.locks.covers(file) or (text is None and number in self._removed()):
+                continue  # the author locked it, or removed it: it is not written again
             if text is None and partial is None:
-                if number in self._removed():
-                    continue  # the author removed it: it is not written again
                 return self._chapter(title, number, heading, file, len(chapters))
             so_far = (text or "") + (partial or "")
             done = count_words(so_far) >= MIN_WORDS or self._pieces.get(file, 1) >= MAX_PIECES
@@ -93,7 +93,7 @@ class Guide:
         return self._review(title, len(chapters))
 
     def _removed(self) -> set[int]:
-        removed = self._book.ledger.removed_by_author()
+        removed = self._book.ledger.taken_by_author()
         return {int(match.group(1)) for name in removed if (match := _CONTINUES.fullmatch(name))}
 
     def _title(self) -> Work:

@@ -11,6 +11,7 @@ from studio.book.files import Folder
 from studio.book.journal import Journal
 from studio.book.layout import BookSettings, load_settings
 from studio.book.ledger import Ledger
+from studio.book.locks import Locks
 from studio.book.manuscript import Manuscript
 from studio.book.watcher import Watcher
 
@@ -32,8 +33,9 @@ class OpenBook:
         for event in journal.read():
             self._fold(event)
         self.stream.subscribe(self._fold)
-        self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record)
-        self.watcher = Watcher(self.folder, self.ledger, journal.text, self.record)
+        self.locks = Locks(root)
+        self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record, locks=self.locks)
+        self.watcher = Watcher(self.folder, self.ledger, journal.text, self.record, locks=self.locks)
 
     @classmethod
     def open(cls, root: Path) -> "OpenBook":

@@ -79,6 +79,8 @@ class Progress:
                     self.words[event.file] = event.words
                 else:
                     self.words.pop(event.file, None)
+            case ev.AuthorRenamed(file=file, to=to):
+                self.words[to] = self.words.pop(file, 0)
             case ev.DiskFault(error=error):
                 self.disk_fault = error
             case ev.DiskBack():

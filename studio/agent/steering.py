@@ -31,6 +31,11 @@ class Steering:
                 self._before[event.seq] = self._disk.get(file, "")
                 self._disk[file] = sha256
                 self.untold.append(event)
+            case ev.AuthorRenamed(file=file, to=to):
+                self._disk[to] = self._disk.pop(file, "")
+                self.untold.append(event)
+            case ev.LocksChanged():
+                self.untold.append(event)
             case ev.NoteGiven(text=text):
                 self.notes.append(text)
                 self.untold.append(event)
@@ -75,6 +80,11 @@ class Steering:
                 parts.append(prompt("noted", text=event.text))
             elif isinstance(event, ev.AnswerGiven):
                 parts.append(prompt("answered", text=event.text))
+            elif isinstance(event, ev.AuthorRenamed):
+                parts.append(prompt("renamed", file=event.file, to=event.to))
+        if locked := [event for event in self.untold if isinstance(event, ev.LocksChanged)]:
+            files = ", ".join(locked[-1].files)
+            parts.append(prompt("locked", files=files) if files else prompt("unlocked"))
         for file, (before_sha, event) in self.edits().items():
             if event.sha256 == before_sha:
                 continue  # changed and changed back

@@ -8,6 +8,7 @@ import msgspec
 
 from studio.book.journal import JournalReader, sha256_of
 from studio.book.ledger import Ledger
+from studio.book.locks import Locks, check_passages, passages, with_passages
 from studio.book.merge import Conflict, merge, sentences
 from studio.book.partials import begins_anew, heading, joined, whole
 from studio.book.words import count_words
@@ -44,9 +45,10 @@ Describe = Callable[[Written], str]
 class Composer:
     """Makes texts of what the ledger and the record know; touches no file."""
 
-    def __init__(self, ledger: Ledger, journal: JournalReader) -> None:
+    def __init__(self, ledger: Ledger, journal: JournalReader, locks: Locks) -> None:
         self._ledger = ledger
         self._journal = journal
+        self._locks = locks
 
     def known(self, sha256: str) -> str:
         """A version; "" for none, and for one that a damaged record has lost."""
@@ -64,7 +66,10 @@ class Composer:
         return whole((self.known(piece.sha256), piece.mode) for piece in self._ledger.pieces(file))
 
     def write(self, file: str, text: str, mode: Mode, disk: str | None) -> Written:
-        """What `write_file` makes of a file that holds `disk` (None: there is none). Raises `WriteRefused`."""
+        """What `write_file` makes of a file that holds `disk` (None: none). Raises `WriteRefused`, `Locked`."""
+        self._locks.check(file)
+        if disk is None:
+            self._refuse_what_went(file)
         text = _encodable(text)
         view = self.view(file, disk)
         holds = disk is not None and disk.strip() != ""
@@ -80,6 +85,8 @@ class Composer:
             raise WriteRefused(
                 f"{file} holds {count_words(disk or ''):,} words that you have not read; read_file it first."
             )
+        if mode == "overwrite" and disk is not None:
+            text = with_passages(file, text, passages(disk))
         agent_text = text
         merged, conflicts = False, tuple[Conflict, ...]()
         if mode == "append" and disk is not None:
@@ -87,6 +94,7 @@ class Composer:
         elif mode == "overwrite" and disk is not None and disk != view:
             both = merge(view or "", disk, text)
             text, merged, conflicts = both.text, True, both.conflicts
+        check_passages(file, disk or "", text)
         return Written(
             file=file,
             text=text,
@@ -97,6 +105,16 @@ class Composer:
             conflicts=conflicts,
             continued=continued,
         )
+
+    def _refuse_what_went(self, file: str) -> None:
+        """A file the author took away is not made again without a word from the author."""
+        if new := self._ledger.renamed_to(file):
+            raise WriteRefused(f"The author renamed {file} to {new}, so nothing was written; use that name.")
+        if self._ledger.is_taken_away(file):
+            raise WriteRefused(
+                f"The author removed {file}, so it was not written again. Go on without it; if the book needs it, "
+                "ask_author first, or put what it held into another file."
+            )
 
     def _gone_on(self, file: str, text: str, disk: str | None, view: str | None) -> tuple[str, Mode, bool]:
         """An append, with the prose that was kept of a cut reply and in that reply's mode: (text, mode, continued)."""
@@ -113,9 +131,11 @@ class Composer:
         return text, "append", continued
 
     def edit(self, file: str, old: str, new: str, disk: str | None) -> Written:
-        """What `edit_file` makes of a file that holds `disk`. Raises `WriteRefused`."""
+        """What `edit_file` makes of a file that holds `disk`. Raises `WriteRefused`, `Locked`."""
+        self._locks.check(file)
         old, new = _encodable(old), _encodable(new)
         if disk is None:
+            self._refuse_what_went(file)
             raise WriteRefused(f"There is no file {file}; list_files shows what there is, write_file makes one.")
         if old not in disk and "\r\n" in disk:  # an editor's line ends, which no model sees
             old, new = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
@@ -123,6 +143,7 @@ class Composer:
         if count != 1:
             raise WriteRefused(_not_once(file, disk, old, count))
         text = disk.replace(old, new)
+        check_passages(file, disk, text)
         view = self.view(file, disk) or ""
         # Where the passage is in the agent's own view, the rest of that view stays the base of later merges.
         agent_text = view.replace(old, new) if view.count(old) == 1 else text
@@ -152,8 +173,10 @@ def rebased(written: Written, before: str, saved: str, other: str) -> Written:
     if written.mode == "append" and written.text.startswith(before):
         added = written.text[len(before) :]
         text = saved if added.strip() and added.strip() in saved else saved + added
+        check_passages(written.file, saved, text)
         return msgspec.structs.replace(written, text=text, words=count_words(text), merged=True)
     both = merge(nearest(saved, before, other), saved, written.text)
+    check_passages(written.file, saved, both.text)
     return msgspec.structs.replace(
         written,
         text=both.text,

@@ -1,5 +1,7 @@
 """Who knows what of every file: a fold of the book's events."""
 
+from typing import Any
+
 from studio import events as ev
 
 
@@ -14,6 +16,10 @@ class Ledger:
         self._partials: dict[str, list[ev.PartialKept]] = {}
         self._intents: dict[str, ev.WriteIntended] = {}  # by file: writes of one file come one after the other
         self._expected: dict[str, set[str]] = {}
+        self._renamed: dict[str, str] = {}  # a name the author gave up -> the one that came instead
+        self._taken: dict[str, int] = {}  # a file the author removed -> the seq of that
+        self._spoken = 0  # the seq of the author's last word to the agent
+        self.locked: tuple[str, ...] = ()  # what the author locked, as last recorded
         self._temps: dict[str, ev.WriteIntended] = {}
 
     def apply(self, event: ev.Event) -> None:
@@ -26,6 +32,8 @@ class Ledger:
             case ev.FileWritten(file=file):
                 self._intents.pop(file, None)
                 self._expected.pop(file, None)
+                self._taken.pop(file, None)
+                self._renamed.pop(file, None)
                 if event.mode != "edit":  # a passage replaced elsewhere ends no cut reply
                     self._partials.pop(file, None)
                 self._disk[file], self._words[file] = event.sha256, event.words
@@ -34,12 +42,48 @@ class Ledger:
             case ev.AuthorEdited(file=file):
                 self._disk[file], self._words[file] = event.sha256, event.words
                 self._touched[file] = ("author", event.at)
+                if event.sha256:
+                    self._taken.pop(file, None)
+                    self._renamed.pop(file, None)
+                else:
+                    self._taken[file] = event.seq
+            case ev.AuthorRenamed():
+                self._rename(event)
+            case ev.NoteGiven() | ev.AnswerGiven():
+                self._spoken = event.seq
+            case ev.LocksChanged(files=files):
+                self.locked = files
             case ev.FileRead(file=file, sha256=sha256):
                 self._agent[file] = sha256
             case ev.PartialKept(file=file):
                 self._partials.setdefault(file, []).append(event)
             case _:
                 pass
+
+    def _rename(self, event: ev.AuthorRenamed) -> None:
+        """What is known of a file goes with it to its new name."""
+        facts: list[dict[str, Any]] = [self._disk, self._agent, self._words, self._partials]
+        for known in facts:
+            if event.file in known:
+                known[event.to] = known.pop(event.file)
+        self._touched.pop(event.file, None)
+        self._touched[event.to] = ("author", event.at)
+        self._taken.pop(event.to, None)
+        self._renamed.pop(event.to, None)
+        self._renamed[event.file] = event.to
+
+    def renamed_to(self, file: str) -> str:
+        """The name the author gave to what was this file; "" when it was not renamed."""
+        seen = {file}
+        name = self._renamed.get(file, "")
+        while (later := self._renamed.get(name, "")) and later not in seen:
+            seen.add(name)
+            name = later
+        return name
+
+    def is_taken_away(self, file: str) -> bool:
+        """Whether the author removed this file and has not said a word to the agent since."""
+        return self._taken.get(file, 0) > self._spoken
 
     def disk(self, file: str) -> str:
         """SHA-256 of the file as we last knew it on disk."""
@@ -68,6 +112,10 @@ class Ledger:
     def removed_by_author(self) -> list[str]:
         """Files the author took away."""
         return [file for file, sha256 in self._disk.items() if not sha256]
+
+    def taken_by_author(self) -> list[str]:
+        """Names of the author's that are no longer used: of files removed, and of files renamed."""
+        return [*self.removed_by_author(), *self._renamed]
 
     def expected(self, file: str) -> set[str]:
         """What a write of ours that is under way may find or leave on disk: not news to the watcher."""

@@ -11,6 +11,7 @@ from studio.book.files import Folder
 from studio.book.intents import Evidence, was_done
 from studio.book.journal import Journal, sha256_of
 from studio.book.ledger import Ledger
+from studio.book.locks import Locks
 from studio.book.saves import record_author
 from studio.book.words import count_words
 from studio.errors import BookError
@@ -29,14 +30,22 @@ class Manuscript:
     """Everything that changes a file for the agent. One write at a time."""
 
     def __init__(
-        self, folder: Folder, journal: Journal, ledger: Ledger, record: ev.Record, *, look_again: float = LOOK_AGAIN
+        self,
+        folder: Folder,
+        journal: Journal,
+        ledger: Ledger,
+        record: ev.Record,
+        *,
+        look_again: float = LOOK_AGAIN,
+        locks: Locks | None = None,
     ) -> None:
         """`record` publishes an event with its texts; the ledger must hear of it before `record` returns."""
         self._folder = folder
         self._journal = journal
         self._ledger = ledger
         self._record = record
-        self._composer = Composer(ledger, journal)
+        self._locks = locks or Locks(folder.root)
+        self._composer = Composer(ledger, journal, self._locks)
         self._look_again_after = look_again
         self._lock = asyncio.Lock()
         # Temporary file -> (file, its text when last looked at, another text an editor may be working on).
@@ -55,6 +64,10 @@ class Manuscript:
         text = await self._settled(file, blank=self._ledger.disk(file) in ("", sha256_of("")))
         self._note_author(file, text)
         return text
+
+    def is_locked(self, file: str) -> bool:
+        """Whether the author locked this file as a whole."""
+        return self._locks.covers(file)
 
     def partial_text(self, file: str) -> str | None:
         """The prose kept of cut replies to this file, or None."""
@@ -87,7 +100,8 @@ class Manuscript:
             describe: what the tool will answer; kept with the intent, so that a resume answers the same.
 
         Raises:
-            WriteRefused: the file is there already, or the agent has not read it.
+            WriteRefused: the file is there already, the agent has not read it, or the author took it away.
+            Locked: the author locked it, or a passage that would change.
             BookUnsaved: the disk could not take it; the same call can be made again.
         """
         return await self._write(id, file, lambda disk: self._composer.write(file, text, mode, disk), describe)

@@ -11,6 +11,7 @@ from studio import events as ev
 from studio.book.files import Folder
 from studio.book.journal import sha256_of
 from studio.book.ledger import Ledger
+from studio.book.locks import Locks
 from studio.book.saves import diff_of, record_author
 from studio.errors import BookError
 
@@ -38,12 +39,14 @@ class Watcher:
         *,
         rescan: float = RESCAN,
         hints: bool = True,
+        locks: Locks | None = None,
     ) -> None:
         """`rescan` in seconds; `hints` False: only our own scans, as where the system has no file events."""
         self._folder = folder
         self._ledger = ledger
         self._text_of = text_of
         self._record = record
+        self._locks = locks or Locks(folder.root)
         self._rescan = rescan
         self._use_hints = hints
         self._seen: dict[str, _Mark] = {}
@@ -62,8 +65,30 @@ class Watcher:
             found = await asyncio.to_thread(self._news, self._ledger.files(), full)
             if any(not text for text in found.values()):
                 await asyncio.sleep(SETTLED)
+            self._note_locks()
+            found = self._without_renamed(found)
             # Between the look and here an agent's write may have come: what counts is the file as it is now.
             return [edited for file in found if (edited := self._take(file)) is not None]
+
+    def _note_locks(self) -> None:
+        """Record what the author locked or unlocked in book.yaml."""
+        locked = self._locks.patterns()
+        if locked != self._ledger.locked:
+            self._record(ev.LocksChanged(files=locked))
+
+    def _without_renamed(self, found: dict[str, str | None]) -> dict[str, str | None]:
+        """`found` less the files that only got another name, which is recorded: one gone, one new with its text."""
+        gone = [file for file, text in found.items() if text is None and self._is_gone(file)]
+        for file in gone:
+            sha256 = self._ledger.disk(file)
+            new = [to for to, text in found.items() if text and not self._ledger.disk(to) and sha256_of(text) == sha256]
+            if len(new) == 1 and self._folder.stat(new[0]) is not None:
+                self._record(ev.AuthorRenamed(file=file, to=new[0]))
+                found = {name: text for name, text in found.items() if name not in (file, new[0])}
+        return found
+
+    def _is_gone(self, file: str) -> bool:
+        return self._ledger.disk(file) != "" and self._folder.stat(file) is None
 
     def _news(self, known: list[str], full: bool) -> dict[str, str | None]:
         """Files that hold something we don't know, and what. In a thread: the ledger may be a moment old."""

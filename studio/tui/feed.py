@@ -131,6 +131,10 @@ class Feed:
                 line(f"✎ you removed {file}", "author")
             case ev.AuthorEdited(file=file, words=words):
                 line(f"✎ you edited {file}: {words:,} words", "author")
+            case ev.AuthorRenamed():
+                line(f"✎ you renamed {event.file} to {event.to}", "author")
+            case ev.LocksChanged(files=files):
+                line(f"⊘ locked: {', '.join(files)}" if files else "⊘ nothing is locked any more", "author")
             case ev.NoteGiven(text=text) | ev.AnswerGiven(text=text):
                 line(f"› {text}", "author")
             case ev.QuestionAsked(text=text):

@@ -86,7 +86,7 @@ async def test_one_who_was_taken_over_while_he_slept_writes_nothing_more(journal
     (tmp_path / "salt/.studio/lock").write_bytes(written_by("elsewhere"))  # as by a machine our lock does not reach
     journal.append(ev.NoteGiven(text="after"))
     for _ in range(2):
-        with pytest.raises(BookHeld, match="taken over by another studio .process 99 on elsewhere"):
+        with pytest.raises(BookHeld, match=r"taken over by another studio .process 99 on elsewhere"):
             await journal.durable()
     with pytest.raises(BookHeld):
         await journal.close()

@@ -13,7 +13,9 @@ import pytest
 
 from studio import events as ev
 from studio.book.journal import sha256_of
+from studio.book.manuscript import WriteRefused
 from studio.book.watcher import Watcher, diff_of, wait_up_to
+from studio.errors import BookGone
 
 ONE = "# One\n\nThe lamp was lit. The door stood open.\n"
 MINE = ONE.replace("was lit", "was blown out")
@@ -235,3 +237,80 @@ def test_a_diff_names_the_file_and_only_the_lines_around_a_change() -> None:
     assert lines[:2] == ["--- a.md", "+++ a.md"]
     assert lines[3:] == [" Line 19.", "-Line 20.", "+Line twenty.", " Line 21."]
     assert diff_of("a.md", before, before) == ""
+
+
+async def test_a_renamed_file_is_the_same_file(book: Any, root: Path) -> None:
+    await book.write("chapter_02.md", ONE)
+    (root / "chapter_02.md").rename(root / "02 The Crossing.md")
+    watcher = book.watcher(hints=False)
+    assert await watcher.scan() == []
+    assert [(event.file, event.to) for event in book.named(ev.AuthorRenamed)] == [
+        ("chapter_02.md", "02 The Crossing.md")
+    ]
+    assert book.named(ev.AuthorEdited) == []
+    assert (book.ledger.disk("chapter_02.md"), book.ledger.disk("02 The Crossing.md")) == ("", sha256_of(ONE))
+    with pytest.raises(WriteRefused, match=r"renamed chapter_02\.md to 02 The Crossing\.md"):
+        await book.write("chapter_02.md", "Again.\n", id="2.0")
+    await book.write("02 The Crossing.md", "# One\n\nAnew.\n", "overwrite", id="3.0")  # it knows what it wrote there
+    (root / "02 The Crossing.md").rename(root / "chapter_02.md")
+    await watcher.scan()
+    await book.write("chapter_02.md", "More.\n", "append", id="4.0")
+
+
+async def test_two_names_exchanged_are_two_edits(book: Any, root: Path) -> None:
+    await book.write("a.md", ONE, id="1.0")
+    await book.write("b.md", MINE, id="2.0")
+    (root / "a.md").rename(root / "c")
+    (root / "b.md").rename(root / "a.md")
+    (root / "c").rename(root / "b.md")
+    await book.watcher(hints=False).scan()
+    assert sorted(event.file for event in book.named(ev.AuthorEdited)) == ["a.md", "b.md"]
+    assert (book.ledger.disk("a.md"), book.ledger.disk("b.md")) == (sha256_of(MINE), sha256_of(ONE))
+
+
+async def test_a_removed_file_comes_back_only_with_a_word_from_the_author(book: Any, root: Path) -> None:
+    await book.write("a.md", ONE, id="1.0")
+    (root / "a.md").unlink()
+    watcher = book.watcher(hints=False)
+    await watcher.scan()
+    for mode in ("create", "append", "overwrite"):
+        with pytest.raises(WriteRefused, match=r"The author removed a\.md.*ask_author"):
+            await book.write("a.md", ONE, mode, id=f"2.{mode}")
+    with pytest.raises(WriteRefused, match=r"The author removed a\.md"):
+        await book.edit("a.md", "One", "Two", id="3.0")
+    assert not (root / "a.md").exists()
+    book.record(ev.AnswerGiven(text="Write it again."))
+    await book.write("a.md", ONE, id="4.0")
+    assert (root / "a.md").read_text() == ONE
+
+
+async def test_a_file_removed_while_the_agent_thinks_is_not_brought_back_by_its_write(book: Any, root: Path) -> None:
+    await book.write("a.md", ONE, id="1.0")
+    (root / "a.md").unlink()
+    with pytest.raises(WriteRefused, match="The author removed"):
+        await book.write("a.md", "And then.\n", "append", id="2.0")
+    assert not (root / "a.md").exists()
+
+
+async def test_a_folder_moved_away_is_no_book_emptied(book: Any, root: Path) -> None:
+    await book.write("a.md", ONE, id="1.0")
+    watcher = book.watcher(hints=False)
+    away = root.rename(root.with_name("elsewhere"))
+    for _ in range(2):
+        with pytest.raises(BookGone, match="not there"):
+            await watcher.scan(full=True)
+        with pytest.raises(BookGone):
+            await book.write("a.md", "More.\n", "append", id="2.0")
+        root.mkdir(exist_ok=True)
+        (root / "b.md").write_text("Another book.\n")
+        with pytest.raises(BookGone, match="Another folder"):
+            await watcher.scan(full=True)
+        with pytest.raises(BookGone):
+            await book.write("a.md", "More.\n", "append", id="2.0")
+        assert sorted(path.name for path in root.iterdir()) == ["b.md"], "nothing was written into it"
+        (root / "b.md").unlink()
+        root.rmdir()
+    away.rename(root)
+    await book.write("a.md", "More.\n", "append", id="2.0")
+    assert (root / "a.md").read_text() == ONE + "More.\n"
+    assert book.named(ev.AuthorEdited) == []

@@ -68,6 +68,7 @@ class PlayedSession:
         self.code = 3
         self.closed = False
         self.working = False
+        self.locked: set[str] = set()
         self._history = list(history)
         self._readers: list[ev.Reader] = []
 
@@ -81,6 +82,12 @@ class PlayedSession:
         for event in events:
             for reader in self._readers:
                 reader(event)
+
+    async def lock(self, file: str, *, locked: bool) -> None:
+        if self.held_by:
+            raise StudioError(self.held_by)
+        self.locked = {*self.locked, file} if locked else self.locked - {file}
+        self.tell(ev.LocksChanged(files=tuple(sorted(self.locked))))
 
     async def work(self) -> int:
         self.working = True

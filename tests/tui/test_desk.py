@@ -527,3 +527,29 @@ async def test_a_file_gone_from_the_disk_is_said(desk_of: DeskOf, salt: Any, gla
         await opened(pilot, glass)
         await pilot.press("4", "down", "enter")
         await glass.shows(pilot, "chapter_01.md can't be read")
+
+
+async def test_a_file_is_locked_against_the_agent_and_unlocked(desk_of: DeskOf, salt: Any, glass: Any) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await opened(pilot, glass)
+        await pilot.press("4", "home", "L")
+        await glass.shows(pilot, "is locked: the agent can't change it", "⊘ locked: ")
+        assert len(salt.locked) == 1
+        await pilot.press("L")
+        await glass.shows(pilot, "nothing is locked any more")
+        assert salt.locked == set()
+
+
+async def test_a_disk_that_refuses_is_told_at_once_and_its_pause_ends_by_itself(
+    desk_of: DeskOf, salt: Any, glass: Any
+) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await opened(pilot, glass)
+        salt.tell(ev.DiskFault(error="The record can't be written (disk is full)."), ev.ProseDelta(file="", text="On."))
+        await glass.shows(pilot, "! disk", "disk is full", "pauses after this reply")
+        salt.tell(ev.Paused(why="The record can't be written (disk is full).", by="disk"))
+        await glass.shows(pilot, "‖ paused", "goes on by itself")
+        salt.tell(ev.DiskBack(), ev.Resumed())
+        await glass.hides(pilot, "goes on by itself")

@@ -12,6 +12,7 @@ def listing(context: ToolContext) -> str:
         who = context.ledger.touched_by(name) or "author"
         lines.append(
             f"{name}: {count_words(text):,} words, last touched by {'you' if who == 'agent' else 'the author'}"
+            + (", locked by the author" if context.manuscript.is_locked(name) else "")
         )
     lines.extend(
         f"{partial.file}: {partial.words:,} words kept from a reply that was cut; go on with mode append"

@@ -18,6 +18,7 @@ from studio.agent.commands import BackendCard, Session
 from studio.agent.progress import Progress
 from studio.errors import StudioError
 from studio.tui.asked import Asked, asked_words, is_over, waits_for_retry
+from studio.tui.book_files import BookFiles
 from studio.tui.countdown import seconds_left
 from studio.tui.editor import edit_in_terminal
 from studio.tui.feed import joined
@@ -27,7 +28,6 @@ from studio.tui.screens.backend_dialog import BackendDialog
 from studio.tui.screens.help import HelpScreen
 from studio.tui.screens.line_dialog import LineDialog
 from studio.tui.widgets.banner import Banner
-from studio.tui.widgets.file_list import AGENT, AUTHOR, Listed
 from studio.tui.widgets.gauge import Gauge
 from studio.tui.widgets.header import DeskHeader
 from studio.tui.widgets.key_line import KeyLine
@@ -62,6 +62,7 @@ class DeskScreen(Screen[int]):
         Binding(
             "slash", "search", "search", key_display="/", priority=True, tooltip="search in the pane that has the keys"
         ),
+        Binding("L", "lock", "lock", show=False, tooltip="lock the chosen file against the agent; unlock it"),
         Binding("n", "search_on", "next place", show=False, tooltip="the next place of the search"),
         Binding("question_mark", "help", "help", key_display="?", tooltip="this page"),
         Binding("q", "leave", "quit", tooltip="save everything and quit (Ctrl+C too)"),
@@ -106,7 +107,7 @@ class DeskScreen(Screen[int]):
         self._backends = backends
         self._progress = Progress()
         self._live = Live()
-        self._files: dict[str, Listed] = {}
+        self._files = BookFiles()
         self._inbox: list[ev.Event] = []
         self._panes = Panes(id="panes")
         self._asked = Asked.NOTHING
@@ -156,15 +157,7 @@ class DeskScreen(Screen[int]):
         self._progress.apply(event)
         self._live.apply(event)
         self._panes.feed.apply(event)
-        match event:
-            case ev.FileWritten(file=file, words=words):
-                self._files[file] = Listed(file, words, AGENT)
-            case ev.AuthorEdited(file=file, sha256=""):
-                self._files.pop(file, None)
-            case ev.AuthorEdited(file=file, words=words):
-                self._files[file] = Listed(file, words, AUTHOR)
-            case _:
-                pass
+        self._files.apply(event)
         if is_over(self._asked, event, self._progress):
             self._asked = Asked.NOTHING
 
@@ -190,7 +183,8 @@ class DeskScreen(Screen[int]):
         self._panes.flush_stream()
         if all_of_it:
             self._last_counts = now
-            self._panes.flush_rest(self._listed())
+            feed = self._panes.feed
+            self._panes.flush_rest(self._files.listed(feed.live, feed.live_words))
             self._show_state(self._live.tick(now))
 
     def _show_state(self, speed: float) -> None:
@@ -200,13 +194,6 @@ class DeskScreen(Screen[int]):
         self.query_one(Gauge).show(progress, estimate=self._live.tokens, speed=speed, asked=asked, left=left)
         self.query_one(Banner).show(progress, asked=asked, left=left, ended=self._ended)
         self.query_one(SteeringLine).ask(progress.question)
-
-    def _listed(self) -> list[Listed]:
-        feed, files = self._panes.feed, dict(self._files)
-        if feed.live:
-            known = files.get(feed.live, Listed(feed.live, feed.live_words, AGENT))
-            files[feed.live] = known._replace(live=True)
-        return list(files.values())
 
     def on_key(self, event: events.Key) -> None:
         """A key's echo comes before the next painting."""
@@ -402,6 +389,23 @@ class DeskScreen(Screen[int]):
             await edit_in_terminal(self.app, self._session.root / file)
         except StudioError as error:
             self.notify(shown(str(error)), severity="warning", markup=False, timeout=8)
+        self._dirty = True
+
+    @work(exclusive=True, group="lock")
+    async def action_lock(self) -> None:
+        """L: the file that is read, or the one chosen in the list."""
+        file = self._panes.reading or self._panes.files.selected()
+        if file not in self._files:
+            self.notify("The book has no file to lock yet.", markup=False, timeout=3)
+            return
+        locked = not self._files.is_locked(file)
+        try:
+            await self._session.lock(file, locked=locked)
+        except StudioError as error:
+            self.notify(shown(str(error)), severity="warning", markup=False, timeout=8)
+            return
+        said = "is locked: the agent can't change it." if locked else "is unlocked."
+        self.notify(f"{one_line(file)} {said}", markup=False, timeout=3)
         self._dirty = True
 
     def action_search(self) -> None:

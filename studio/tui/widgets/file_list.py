@@ -25,6 +25,7 @@ class Listed(NamedTuple):
     words: int
     by: str  # who touched it last: AUTHOR, AGENT or ""
     live: bool = False  # being written right now
+    locked: bool = False  # by the author: the agent may not change it
 
 
 class FileList(OptionList):
@@ -98,7 +99,7 @@ def _reading_place(name: str) -> tuple[int, list[tuple[int, int, str]]]:
 
 def _prompt(row: Listed, width: int) -> Content:
     count = f"{row.words:,}"
-    mark = "…" if row.live else "✎" if row.by == AUTHOR else " "
+    mark = "…" if row.live else "⊘" if row.locked else "✎" if row.by == AUTHOR else " "
     name = fit(row.name, max(4, width - len(count) - 5))
     gap = " " * max(1, width - cell_len(name) - len(count) - 4)
     tint = "$success" if row.live else "$secondary" if row.by == AUTHOR else "$text-muted"
