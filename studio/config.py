@@ -150,6 +150,16 @@ def log_folder() -> Path:
     return Path(os.environ.get("STUDIO_LOG_DIR") or platformdirs.user_log_path("studio", appauthor=False))
 
 
+def spill_folders() -> list[Path]:
+    """Where to put down what a book's disk refuses: the state folder, and one in memory that is ours alone."""
+    import platformdirs
+
+    folders = [log_folder()]
+    if os.environ.get("XDG_RUNTIME_DIR"):
+        folders.append(platformdirs.user_runtime_path("studio", appauthor=False))
+    return folders
+
+
 def key_of(environment: Mapping[str, str]) -> Callable[[str], str | None]:
     """How a backend asks for a key by its variable's name: environment and .env first, then the system keyring."""
 

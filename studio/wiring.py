@@ -21,7 +21,7 @@ from studio.backends.presets import presets
 from studio.book import layout
 from studio.book.journal import Journal, peek
 from studio.book.words import count_words
-from studio.config import Config, cache_folder, key_of, key_source
+from studio.config import Config, cache_folder, key_of, key_source, spill_folders
 from studio.errors import BookHeld, UsageError
 
 # Without a flag or a setting, a key that is there says which backend its owner means.
@@ -129,7 +129,7 @@ class Workshop:
         """Open a book, read-only if another studio holds it."""
         root = self.find(book)
         try:
-            opened = await asyncio.to_thread(OpenBook.open, root)
+            opened = await asyncio.to_thread(OpenBook.open, root, spill_folders=spill_folders())
         except BookHeld as held:
             return FollowingSession(root, str(held))
         session = _session_of(opened)

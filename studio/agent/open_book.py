@@ -1,5 +1,6 @@
 """A book opened for work: its files and journal, and the folds of everything that ever happened to it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from studio import events as ev
@@ -38,8 +39,8 @@ class OpenBook:
         self.watcher = Watcher(self.folder, self.ledger, journal.text, self.record, locks=self.locks)
 
     @classmethod
-    def open(cls, root: Path) -> "OpenBook":
-        """Take the book's journal and fold it.
+    def open(cls, root: Path, *, spill_folders: Iterable[Path] = ()) -> "OpenBook":
+        """Take the book's journal and fold it; `spill_folders` as for `Journal.open`.
 
         Raises:
             BookHeld: another studio is writing it.
@@ -47,7 +48,7 @@ class OpenBook:
             UsageError: book.yaml can't be read.
         """
         settings = load_settings(root)
-        return cls(root, Journal.open(root), settings)
+        return cls(root, Journal.open(root, spill_folders=spill_folders), settings)
 
     def _fold(self, event: ev.Event) -> None:
         self.ledger.apply(event)

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from studio.book.layout import STUDIO, make_studio_folder
 from studio.book.lock import BEAT, BookLock
 from studio.book.reading import FILE, LOCK, JournalReader, Peek, peek, tag
 from studio.book.recovery import connect, is_sound, pack, set_aside_and_recover
+from studio.book.spill import Spill
 from studio.errors import BookError, BookGone, BookHeld, BookUnsaved
 
 GROUPED = 0.25  # seconds a delta may wait for its neighbours
@@ -51,9 +52,8 @@ class _Flush(msgspec.Struct):
 class Journal(JournalReader):
     """The one writer of a book's record."""
 
-    def __init__(self, root: Path, lock: BookLock, *, clock: Callable[[], float], recovered: str) -> None:
+    def __init__(self, root: Path, lock: BookLock, *, clock: Callable[[], float], recovered: str, spill: Spill) -> None:
         super().__init__(root)
-        self.recovered = recovered  # what was found broken and mended, for the author; "" normally
         self._lock = lock
         self._clock = clock
         self._readers: list[ev.Reader] = []
@@ -67,13 +67,19 @@ class Journal(JournalReader):
         self._closed = False
         self._on_refused: Callable[[BookError], None] | None = None
         connection = connect(self._file)
+        self.recovered = " ".join(part for part in (recovered, _take_back(connection, spill, root.name)) if part)
         self._seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-        self._writer = _Writer(self._file, connection, lock, self._queue, self._on_commit, self._on_refusal)
+        self._writer = _Writer(self._file, connection, lock, spill, self._queue, self._on_commit, self._on_refusal)
         self._writer.start()
 
     @classmethod
-    def open(cls, book: Path, *, clock: Callable[[], float] = time.time) -> "Journal":
-        """Take the book: its lock, its record, mended if it is broken.
+    def open(
+        cls, book: Path, *, clock: Callable[[], float] = time.time, spill_folders: Iterable[Path] = ()
+    ) -> "Journal":
+        """Take the book: its lock, its record, mended if it is broken. `recovered` says what was, for the author.
+
+        Args:
+            spill_folders: on other disks, for what this one refuses; with what an earlier studio left there.
 
         Raises:
             BookHeld: another studio is writing it.
@@ -89,7 +95,7 @@ class Journal(JournalReader):
         file = book / STUDIO / FILE
         try:
             recovered = "" if is_sound(file) else set_aside_and_recover(file)
-            return cls(book, lock, clock=clock, recovered=recovered)
+            return cls(book, lock, clock=clock, recovered=recovered, spill=Spill(spill_folders, book))
         except (sqlite3.Error, OSError) as error:
             lock.release()
             raise BookError(
@@ -257,6 +263,7 @@ class _Writer(threading.Thread):
         file: Path,
         connection: sqlite3.Connection,
         lock: BookLock,
+        spill: Spill,
         todo: "queue.SimpleQueue[_Record | _Flush | None]",
         committed: Callable[[list[_Record]], None],
         refused: Callable[[BookError], None],
@@ -265,6 +272,7 @@ class _Writer(threading.Thread):
         self._file = file
         self._connection: sqlite3.Connection | None = connection
         self._lock = lock
+        self._spill = spill
         self._todo = todo
         self._committed = committed
         self._refused = refused
@@ -321,13 +329,18 @@ class _Writer(threading.Thread):
         except BookHeld as lost:
             self._lost = lost
             self._close()
+            self._spill.keep(rows, versions)
             return lost
         except (sqlite3.Error, BookError) as error:
             self._close()
+            kept = self._spill.keep(rows, versions)
+            where = f"in memory and in {kept}" if kept is not None else "in memory"
             return BookUnsaved(
-                f"The record {self._file} can't be written ({error}). What came since is held in memory, and the run "
+                f"The record {self._file} can't be written ({error}). What came since is held {where}, and the run "
                 "goes on by itself when there is room."
             )
+        if self._failed:
+            self._spill.clear()
         done, self._held = self._held, []
         self._committed(done)
         return None
@@ -344,6 +357,26 @@ class _Writer(threading.Thread):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _take_back(connection: sqlite3.Connection, spill: Spill, book: str) -> str:
+    """Bring into the record what an earlier studio could not write; returns what to tell the author."""
+    spilt = spill.read()
+    if not spilt.events:
+        return ""
+    last = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+    new = [row for row in spilt.events if row[0] > last]
+    fits = not new or new[0][0] == last + 1
+    for seq, _, _, body in spilt.events[: len(spilt.events) - len(new)]:
+        fits = fits and connection.execute("SELECT body FROM events WHERE seq = ?", (seq,)).fetchone() == (body,)
+    if not fits:
+        aside = spill.set_aside()
+        return f"What could not be written into the record of {book} does not fit it any more; it is kept as {aside}."
+    with connection:
+        connection.executemany("INSERT OR IGNORE INTO versions VALUES (?, ?, ?)", spilt.versions)
+        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", new)
+    spill.clear()
+    return f"{len(new):,} events that {book} could not take before are in its record now." if new else ""
 
 
 def _whole_characters(value: Any) -> Any:

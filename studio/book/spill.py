@@ -1,0 +1,88 @@
+"""What the disk of a book refuses, put down elsewhere meanwhile: a crash must not take it along."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from studio.book.layout import sync_folder
+
+log = logging.getLogger(__name__)
+
+EventRow = tuple[int, float, str, bytes]  # seq, at, kind, body: a row of the record
+VersionRow = tuple[str, int, bytes]  # sha256, size, body: another
+
+
+class Spilt(msgspec.Struct, frozen=True):
+    """Rows of the record that are not in it yet, in order."""
+
+    events: list[EventRow]
+    versions: list[VersionRow]
+
+
+class Spill:
+    """One file for one book, in the first of some folders on other disks that takes it."""
+
+    def __init__(self, folders: Iterable[Path], book: Path) -> None:
+        place = sha256(os.fsencode(book.resolve())).hexdigest()[:16]
+        self._files = [folder / f"unsaved-{place}.msgpack" for folder in folders]
+
+    def keep(self, events: Sequence[EventRow], versions: Sequence[VersionRow]) -> Path | None:
+        """Put them down, in the place of what was put down before; None where no folder takes them."""
+        body = msgspec.msgpack.encode(Spilt(list(events), list(versions)))
+        for file in self._files:
+            try:
+                _write(file, body)
+            except OSError as error:
+                log.warning("what could not be saved can't be kept in %s either (%s)", file.parent, error)
+            else:
+                return file
+        return None
+
+    def read(self) -> Spilt:
+        """What was put down and never taken back; damaged or unreadable files hold nothing."""
+        for file in self._files:
+            try:
+                return msgspec.msgpack.decode(file.read_bytes(), type=Spilt)
+            except FileNotFoundError:
+                continue
+            except (OSError, msgspec.DecodeError) as error:
+                log.warning("%s can't be read (%s)", file, error)
+        return Spilt([], [])
+
+    def clear(self) -> None:
+        """It is in the record now."""
+        for file in self._files:
+            with contextlib.suppress(OSError):  # what is in the record is taken in only once
+                file.unlink(missing_ok=True)
+
+    def set_aside(self) -> Path | None:
+        """Keep the file under another name: it does not fit the record any more."""
+        for file in self._files:
+            if file.exists():
+                aside = file.with_name(f"{file.stem}-{os.getpid()}-{file.stat().st_mtime_ns}.kept")
+                with contextlib.suppress(OSError):
+                    file.replace(aside)
+                    return aside
+        return None
+
+
+def _write(file: Path, body: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = file.with_suffix(".part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(body)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(file)
+        sync_folder(file.parent)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
