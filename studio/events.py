@@ -240,6 +240,7 @@ class FileWritten(Event, frozen=True, tag="file_written"):
     agent_sha256: str = ""  # of the text as the agent believes it to be; the base of the next merge
     merged: bool = False  # True: the author's changes were merged in
     id: str = ""  # of the write_intended it settles
+    open_in_editor: bool = False  # True: an editor had it open, and should load it anew before the author saves
 
 
 class FileRead(Event, frozen=True, tag="file_read"):

@@ -166,6 +166,8 @@ def describe(event: ev.Event) -> str:
             return (
                 f"✎ you edited {event.file}: {event.words:,} words" if event.sha256 else f"✎ you removed {event.file}"
             )
+        case ev.FileWritten(open_in_editor=True):
+            return f"✎ {event.file} is open in your editor and was written: load it anew before you save"
         case ev.AuthorRenamed():
             return f"✎ you renamed {event.file} to {event.to}"
         case ev.LocksChanged(files=files):

@@ -17,6 +17,7 @@ _RESERVED = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²
 _LEAVING = re.compile(
     r"\.|~\$|4913$|#.*#$|.*~$|.*\.(?:tmp|bak|swp|swo|swx|orig|part)$|.*___jb_(?:tmp|old)___", re.IGNORECASE
 )
+_OPEN_MARKS = (".{}.swp", ".{}.swo", ".#{}", ".~lock.{}#", "~${}")
 _CLOSED = {"exports"}  # folders of the book that are not the agent's
 _LONGEST = 200  # bytes of one part of a name
 _DEEPEST = 4  # parts of a name
@@ -168,6 +169,11 @@ class Folder:
             raise BookError(
                 f"{name} is not UTF-8 text; the studio leaves it alone. Save it as UTF-8 to use it."
             ) from error
+
+    def open_in_editor(self, name: str) -> bool:
+        """Whether an editor has left a mark that it holds this file open: vim, emacs, LibreOffice, Word."""
+        folder, _, last = (self.root / name).as_posix().rpartition("/")
+        return any(os.path.lexists(f"{folder}/{mark.format(last)}") for mark in _OPEN_MARKS)
 
     def stat(self, name: str) -> os.stat_result | None:
         """The file's status, or None when there is no such file."""

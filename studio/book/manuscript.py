@@ -209,6 +209,7 @@ class Manuscript:
                 agent_sha256=sha256_of(written.agent_text),
                 merged=written.merged,
                 id=id,
+                open_in_editor=self._folder.open_in_editor(written.file),
             )
         )
 

@@ -131,6 +131,8 @@ class Feed:
                 line(f"✎ you removed {file}", "author")
             case ev.AuthorEdited(file=file, words=words):
                 line(f"✎ you edited {file}: {words:,} words", "author")
+            case ev.FileWritten(open_in_editor=True):
+                line(f"✎ {event.file} is open in your editor and was written: load it anew before you save", "author")
             case ev.AuthorRenamed():
                 line(f"✎ you renamed {event.file} to {event.to}", "author")
             case ev.LocksChanged(files=files):

@@ -248,3 +248,13 @@ async def test_a_link_put_in_the_place_of_a_file_is_not_followed(book: Any, root
     with pytest.raises(BookError):
         await book.write("a.md", "Mine.", "append")
     assert outside.read_text() == "not the book's"
+
+
+@pytest.mark.parametrize("mark", [".a.md.swp", ".#a.md", ".~lock.a.md#"])
+async def test_a_write_to_a_file_open_in_an_editor_says_so(mark: str, book: Any, root: Path) -> None:
+    await book.write("a.md", "One.\n", id="1.0")
+    (root / mark).symlink_to("author@desk.1234")
+    await book.write("a.md", "Two.\n", "append", id="2.0")
+    (root / mark).unlink()
+    await book.write("a.md", "Three.\n", "append", id="3.0")
+    assert [event.open_in_editor for event in book.named(ev.FileWritten)] == [False, True, False]
