@@ -21,7 +21,7 @@ from studio import events as ev
 from studio.book.layout import STUDIO, make_studio_folder
 from studio.book.lock import BEAT, BookLock
 from studio.book.reading import FILE, LOCK, JournalReader, Peek, peek, tag
-from studio.book.recovery import connect, is_sound, pack, set_aside_and_recover
+from studio.book.recovery import add_rows, connect, is_sound, pack, set_aside_and_recover
 from studio.book.spill import Spill
 from studio.errors import BookError, BookGone, BookHeld, BookUnsaved
 
@@ -323,9 +323,8 @@ class _Writer(threading.Thread):
             if self._connection is None:
                 self._connection = connect(self._file)
             with self._connection:
-                self._connection.executemany("INSERT OR IGNORE INTO versions VALUES (?, ?, ?)", versions)
                 # What a commit that seemed to fail did write is there already, under the same number.
-                self._connection.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", rows)
+                add_rows(self._connection, rows, versions)
         except BookHeld as lost:
             self._lost = lost
             self._close()
@@ -373,8 +372,7 @@ def _take_back(connection: sqlite3.Connection, spill: Spill, book: str) -> str:
         aside = spill.set_aside()
         return f"What could not be written into the record of {book} does not fit it any more; it is kept as {aside}."
     with connection:
-        connection.executemany("INSERT OR IGNORE INTO versions VALUES (?, ?, ?)", spilt.versions)
-        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", new)
+        add_rows(connection, new, spilt.versions)
     spill.clear()
     return f"{len(new):,} events that {book} could not take before are in its record now." if new else ""
 

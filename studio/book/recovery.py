@@ -6,8 +6,9 @@ import shutil
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -19,11 +20,28 @@ SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER
+);
 CREATE TABLE IF NOT EXISTS versions (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS events_by_kind ON events (kind, seq);
 """
 _MISSES = 50_000  # rows in a row that can't be read before the rest of a table is given up
+
+
+EventRow = tuple[int, float, str, bytes]  # seq, at, kind, body
+VersionRow = tuple[str, int, bytes]  # sha256, size, body
+
+_ADD_EVENT = "INSERT OR IGNORE INTO events (seq, at, kind, body, crc) VALUES (?, ?, ?, ?, ?)"
+
+
+def add_rows(connection: sqlite3.Connection, events: Iterable[EventRow], versions: Iterable[VersionRow]) -> None:
+    """Put rows into the record; those under a number or a name that is there already stay out. Raises `sqlite3.Error`.
+
+    Events carry a checksum: a disk that turns a bit gives back something that still looks like an event.
+    """
+    connection.executemany("INSERT OR IGNORE INTO versions VALUES (?, ?, ?)", versions)
+    connection.executemany(_ADD_EVENT, ((*row, zlib.crc32(row[3])) for row in events))
 
 
 def pack(text: str) -> tuple[str, int, bytes]:
@@ -57,8 +75,11 @@ def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
             raise sqlite3.DatabaseError("malformed schema version")
         elif row[0] > SCHEMA_VERSION:
             raise BookError(f"{file.parent.parent.name} was written by a newer studio; upgrade this one to open it.")
-        elif row[0] < SCHEMA_VERSION:  # every older record is a record of this kind as it is
+        elif row[0] < SCHEMA_VERSION:
             with connection:
+                connection.execute("BEGIN")
+                if row[0] < 2:
+                    connection.execute("ALTER TABLE events ADD COLUMN crc INTEGER")
                 connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (SCHEMA_VERSION,))
     except BaseException:
         connection.close()
@@ -81,8 +102,10 @@ def is_sound(file: Path) -> bool:
         if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             return False
         connection.execute("SELECT sha256, size, body FROM versions LIMIT 1")
-        for (body,) in connection.execute("SELECT body FROM events ORDER BY seq"):
+        for body, crc in connection.execute("SELECT body, crc FROM events ORDER BY seq"):
             ev.decode(body)
+            if crc is not None and crc != zlib.crc32(body):
+                return False
     except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
         if isinstance(error, sqlite3.OperationalError) and not tells_damage(error):
             raise
@@ -152,8 +175,7 @@ def _copy_readable(aside: Path, new: sqlite3.Connection) -> tuple[int, int]:
     finally:
         old.close()
     with new:
-        new.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", events)
-        new.executemany("INSERT OR IGNORE INTO versions VALUES (?, ?, ?)", versions)
+        add_rows(new, cast(list[EventRow], [row[:4] for row in events]), cast(list[VersionRow], versions))
     return len(events), len(versions)
 
 
@@ -185,7 +207,8 @@ def _is_event(row: tuple[object, ...]) -> bool:
         event = ev.decode(row[3])  # type: ignore[arg-type]
     except (msgspec.DecodeError, TypeError, IndexError):
         return False
-    return event.seq == row[0]
+    crc = row[4] if len(row) > 4 else None
+    return event.seq == row[0] and (crc is None or crc == zlib.crc32(row[3]))  # type: ignore[arg-type]
 
 
 def _is_version(row: tuple[object, ...]) -> bool:

@@ -10,11 +10,9 @@ from pathlib import Path
 import msgspec
 
 from studio.book.layout import sync_folder
+from studio.book.recovery import EventRow, VersionRow
 
 log = logging.getLogger(__name__)
-
-EventRow = tuple[int, float, str, bytes]  # seq, at, kind, body: a row of the record
-VersionRow = tuple[str, int, bytes]  # sha256, size, body: another
 
 
 class Spilt(msgspec.Struct, frozen=True):

@@ -270,6 +270,32 @@ async def test_the_library_sees_title_state_and_time(root: Path) -> None:
     )
 
 
+OLD = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE versions (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX events_by_kind ON events (kind, seq);
+INSERT INTO meta VALUES ('schema', 1);
+INSERT INTO events VALUES
+    (1, 10.0, 'note_given', CAST('{"event":"note_given","seq":1,"at":10.0,"text":"old"}' AS BLOB)),
+    (2, 11.0, 'paused', CAST('{"event":"paused","seq":2,"at":11.0,"why":"a limit"}' AS BLOB));
+"""
+
+
+async def test_a_record_of_an_older_studio_opens_and_goes_on(root: Path) -> None:
+    (root / ".studio").mkdir()
+    with sqlite3.connect(root / ".studio/journal.db") as connection:
+        connection.executescript(OLD)
+    connection.close()
+    for text in ("new", "newer"):
+        journal = Journal.open(root)
+        assert journal.recovered == ""
+        journal.append(ev.NoteGiven(text=text))
+        await journal.close()
+    notes = [event.text for event in Journal.open_readonly(root).read() if isinstance(event, ev.NoteGiven)]
+    assert notes == ["old", "new", "newer"]
+
+
 async def test_a_record_of_a_newer_studio_is_refused_politely_and_left_as_it_is(root: Path) -> None:
     await Journal.open(root).close()
     with sqlite3.connect(root / ".studio/journal.db") as connection:

@@ -1,5 +1,7 @@
 """A damaged record: what can be read of it goes on, the rest is kept, and the chapters are never touched."""
 
+import contextlib
+import os
 import random
 import shutil
 import sqlite3
@@ -104,6 +106,43 @@ async def test_what_can_be_read_of_a_damaged_record_goes_on(
     assert again.recovered == ""
     assert len(list(again.read())) == len(found) + 1
     await again.close()
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("STUDIO_DAMAGES", "25"))))
+async def test_whatever_happens_to_the_file_nothing_that_comes_back_is_altered(
+    seed: int, sound: Path, root: Path
+) -> None:
+    chance = random.Random(seed)
+    body = bytearray(sound.read_bytes())
+    for _ in range(chance.choice([1, 1, 1, 5, 50])):
+        at = chance.randrange(len(body))
+        match chance.choice(["flip", "flip", "zero", "noise", "copy", "cut"]):
+            case "flip":
+                body[at] ^= 1 << chance.randrange(8)
+            case "zero":
+                body[at : at + 512] = bytes(len(body[at : at + 512]))
+            case "noise":
+                body[at : at + 512] = chance.randbytes(len(body[at : at + 512]))
+            case "copy":  # a page written to the wrong place
+                to = chance.randrange(len(body) // 4096) * 4096
+                start = at // 4096 * 4096
+                body[to : to + 4096] = body[start : start + 4096]
+            case _:
+                del body[max(at, 8192) :]
+                body += b"\0"
+    sound.write_bytes(bytes(body))
+    journal = Journal.open(root)
+    for event in journal.read():
+        assert isinstance(event, ev.NoteGiven)
+        assert event.text == f"note {event.seq - 1}"
+        with contextlib.suppress(BookError):  # a version that is damaged says so
+            assert journal.text(sha256_of(text_of(event.seq - 1))) == text_of(event.seq - 1)
+    journal.append(ev.Resumed())
+    await journal.close()
+    assert (root / "chapter_01.md").read_text() == "One.\n"
+    kept = [file.read_bytes() for file in (root / ".studio").glob("journal.corrupt-*.db")]
+    assert all(one == bytes(body) for one in kept) or journal.recovered == ""
+    assert bool(kept) == (journal.recovered != "")
 
 
 async def test_a_record_killed_in_the_middle_of_its_log_is_not_called_damaged(root: Path) -> None:
