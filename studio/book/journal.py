@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,14 @@ import msgspec
 from studio import events as ev
 from studio.book.layout import STUDIO, make_studio_folder
 from studio.book.lock import BEAT, BookLock
-from studio.book.reading import FILE, LOCK, JournalReader, Peek, peek, tag
-from studio.book.recovery import add_rows, connect, is_sound, pack, set_aside_and_recover
+from studio.book.reading import FILE, LOCK, JournalReader, Peek, peek, sha256_of, tag
+from studio.book.recovery import add_rows, connect, is_sound, pack, set_aside_and_recover, tells_damage
 from studio.book.spill import Spill
 from studio.errors import BookError, BookGone, BookHeld, BookUnsaved
 
 GROUPED = 0.25  # seconds a delta may wait for its neighbours
 
 __all__ = ["Journal", "JournalReader", "Peek", "peek", "sha256_of"]
-
-
-def sha256_of(text: str) -> str:
-    """The name of a version: SHA-256 of its UTF-8 bytes, in hexadecimal."""
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class _Record(msgspec.Struct):
@@ -334,6 +328,11 @@ class _Writer(threading.Thread):
             self._close()
             kept = self._spill.keep(rows, versions)
             where = f"in memory and in {kept}" if kept is not None else "in memory"
+            if isinstance(error, sqlite3.DatabaseError) and tells_damage(error):
+                return BookUnsaved(
+                    f"The record {self._file} is damaged ({error}). What came since is held {where}: close the studio "
+                    "and open the book again, and the record is mended."
+                )
             return BookUnsaved(
                 f"The record {self._file} can't be written ({error}). What came since is held {where}, and the run "
                 "goes on by itself when there is room."
@@ -365,7 +364,7 @@ def _take_back(connection: sqlite3.Connection, spill: Spill, book: str) -> str:
         return ""
     last = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
     new = [row for row in spilt.events if row[0] > last]
-    fits = not new or new[0][0] == last + 1
+    fits = True
     for seq, _, _, body in spilt.events[: len(spilt.events) - len(new)]:
         fits = fits and connection.execute("SELECT body FROM events WHERE seq = ?", (seq,)).fetchone() == (body,)
     if not fits:

@@ -4,6 +4,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ from studio.errors import BookError, BookUnsaved
 
 FILE = "journal.db"
 LOCK = "lock"
+
+
+def sha256_of(text: str) -> str:
+    """The name of a version: SHA-256 of its UTF-8 bytes, in hexadecimal."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def tag(kind: type[ev.Event]) -> str:
@@ -49,9 +55,12 @@ class JournalReader:
         if not rows:
             raise BookError(f"The record has no version {sha256[:12]}; `studio history` shows those it has.")
         try:
-            return unpack(rows[0][0])
+            text = unpack(rows[0][0])
+            if sha256_of(text) != sha256:
+                raise zlib.error("another text under this name")
         except (zlib.error, UnicodeDecodeError) as error:
             raise BookError(f"The version {sha256[:12]} is damaged; `studio history` shows the others.") from error
+        return text
 
     def has_text(self, sha256: str) -> bool:
         """Whether there is a version of that name. Raises `BookError`."""

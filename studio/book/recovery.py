@@ -99,7 +99,7 @@ def is_sound(file: Path) -> bool:
     connection = None
     try:
         connection = connect(file)
-        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        if connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
             return False
         connection.execute("SELECT sha256, size, body FROM versions LIMIT 1")
         for body, crc in connection.execute("SELECT body, crc FROM events ORDER BY seq"):
