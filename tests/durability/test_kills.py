@@ -4,10 +4,12 @@ import math
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +100,8 @@ def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(
         acknowledged += len(killed.printed)
         saves, displaced = saves + author.saves, displaced + len(author.displaced)
     figure(
-        f"seed {seed}: {kills} kills of {books} books, {acknowledged} events acknowledged, {saves} saves of the author, "
-        f"{displaced} of them displaced by the agent; nothing lost, nothing twice"
+        f"kills, seed {seed}: {kills} of {books} books, {acknowledged} events acknowledged, {saves} saves of the "
+        f"author, {displaced} of them displaced by the agent; nothing lost, nothing twice"
     )
 
 
@@ -135,7 +137,5 @@ def check(killed: Killed, author: BusyAuthor, script: list[dict[str, Any]]) -> N
 
 
 def _bodies(root: Path) -> list[bytes]:
-    import sqlite3
-
-    with sqlite3.connect(root / ".studio/journal.db") as connection:
+    with closing(sqlite3.connect(root / ".studio/journal.db")) as connection:
         return [body for (body,) in connection.execute("SELECT body FROM events ORDER BY seq")]

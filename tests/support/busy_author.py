@@ -48,7 +48,7 @@ def name_of(text: str) -> str:
 class BusyAuthor:
     """Saves into the chapters of a book until told to stop; nothing it says is in doubt while `saving` is held."""
 
-    def __init__(self, root: Path, seed: int, every: float = 0.15) -> None:
+    def __init__(self, root: Path, seed: int, every: float = 0.06) -> None:
         self.root = root
         self.saves = 0
         self.written: set[str] = set()  # every content it ever put on disk
