@@ -156,7 +156,7 @@ def create_book(projects: Path, prompt: str, name: str | None = None) -> Path:
     try:
         if projects.exists() and not projects.is_dir():
             raise UsageError(f"The projects folder {projects} is a file; give another one with --projects.")
-        projects.mkdir(parents=True, exist_ok=True)
+        _make_lasting(projects)
         root = _make_folder(projects, name or slug(prompt), exact=name is not None)
         make_studio_folder(root)
         save_settings(root, BookSettings(prompt=prompt.strip().encode("utf-8", "replace").decode("utf-8")))
@@ -170,6 +170,14 @@ def create_book(projects: Path, prompt: str, name: str | None = None) -> Path:
             "--projects, or free some room."
         ) from error
     return root
+
+
+def _make_lasting(folder: Path) -> None:
+    """Make a folder and those it lies in, each flushed into the one above. Raises `OSError`."""
+    if not folder.is_dir():
+        _make_lasting(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def _make_folder(projects: Path, name: str, *, exact: bool) -> Path:
@@ -188,12 +196,22 @@ def _make_folder(projects: Path, name: str, *, exact: bool) -> Path:
 
 
 def make_studio_folder(root: Path) -> Path:
-    """The folder of the record, `.studio/`: the owner's alone, and ignored by git. Raises `OSError`."""
+    """The folder of the record, `.studio/`: the owner's alone, and ignored by git. Raises `OSError`.
+
+    Its name and the book's are flushed even if both are there: whoever made them may not have come to it.
+    """
     folder = root / STUDIO
     folder.mkdir(mode=0o700, exist_ok=True)
     ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
+    if not ignore.exists() or not ignore.stat().st_size:
+        with ignore.open("w", encoding="utf-8") as file:
+            file.write("*\n")
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(folder)
+    sync_folder(root)
+    with contextlib.suppress(OSError):  # the folder above may not be ours to read
+        sync_folder(root.resolve().parent)
     return folder
 
 
