@@ -36,6 +36,7 @@ class Folder:
             self._place: os.stat_result | None = root.stat()
         except OSError:
             self._place = None
+        self._lasting: set[Path] = set()  # folders of ours whose names we have flushed
 
     # --- names ----------------------------------------------------------------------------------------------------
 
@@ -197,7 +198,7 @@ class Folder:
                 if make:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(part, dir_fd=handle)
-                        os.fsync(handle)
+                    os.fsync(handle)  # also of a folder that is there: whoever made it need not have flushed it
                 inner = os.open(part, _DIRECTORY, dir_fd=handle)
                 os.close(handle)
                 handle = inner
@@ -224,6 +225,14 @@ class Folder:
         except FileNotFoundError:
             return []
 
+    def _make_folder(self, folder: Path) -> None:
+        """A folder beside the record, its name flushed: what is displaced into it must not go with it."""
+        if folder not in self._lasting or not folder.is_dir():
+            make_studio_folder(self.root)
+            folder.mkdir(exist_ok=True)
+            sync_folder(folder.parent)
+            self._lasting.add(folder)
+
     def stage(self, temp: str, text: str) -> None:
         """Put `text` into a temporary file, flushed to the disk: once it has its name, it is whole.
 
@@ -234,8 +243,7 @@ class Folder:
         path = self.temp_path(temp)
         part = path.with_suffix(".part")
         try:
-            make_studio_folder(self.root)
-            path.parent.mkdir(exist_ok=True)
+            self._make_folder(path.parent)
             with part.open("wb") as file:
                 file.write(text.encode("utf-8"))
                 file.flush()
@@ -330,8 +338,9 @@ class Folder:
     def keep(self, temp: str, name: str) -> Path:
         """Keep what a temporary file holds, which can't be a version, beside the record; returns where."""
         kept = self.root / STUDIO / "kept" / f"{temp.partition('.')[0][:8]}-{name.replace('/', '-')}"
-        kept.parent.mkdir(exist_ok=True)
+        self._make_folder(kept.parent)
         self.temp_path(temp).replace(kept)
+        sync_folder(kept.parent)
         return kept
 
 
