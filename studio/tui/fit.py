@@ -2,7 +2,7 @@
 
 from rich.cells import cell_len, set_cell_size
 
-from studio.printable import printable
+from studio.printable import printable, typed
 
 _TAB = "    "
 
@@ -10,6 +10,11 @@ _TAB = "    "
 def shown(text: str) -> str:
     """`text` safe to show on several lines; the same for any split of a stream."""
     return printable(text).replace("\t", _TAB)
+
+
+def pasted(text: str) -> str:
+    """What an author pasted, safe in a field of several lines; what is invisible in it is left out."""
+    return typed(text).replace("\t", _TAB)
 
 
 def one_line(text: str) -> str:

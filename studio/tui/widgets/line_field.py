@@ -3,7 +3,7 @@
 from textual import events
 from textual.widgets import Input
 
-from studio.tui.fit import shown
+from studio.tui.fit import pasted
 
 
 class LineField(Input):
@@ -21,4 +21,4 @@ class LineField(Input):
         # Textual's own keeps the first line only.
         event.prevent_default()
         event.stop()
-        self.insert_text_at_cursor(" ".join(shown(event.text).split("\n")).strip())
+        self.insert_text_at_cursor(" ".join(pasted(event.text).split("\n")).strip())

@@ -86,7 +86,7 @@ class Panes(Horizontal):
         """Show a file as it is on disk. Raises `OSError`."""
         raw = (root / file).read_bytes()
         text: Wrapped = new_text()
-        text.append(shown(raw.decode("utf-8", "replace").replace("\r\n", "\n")), "plain")
+        text.append(shown(raw.decode("utf-8-sig", "replace").replace("\r\n", "\n")), "plain")
         place: Anchor | None = Anchor(0, 0)
         if not self.reading:
             self._live_place = self.prose.place

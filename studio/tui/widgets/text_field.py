@@ -3,7 +3,7 @@
 from textual import events
 from textual.widgets import TextArea
 
-from studio.tui.fit import shown
+from studio.tui.fit import pasted
 
 
 class TextField(TextArea):
@@ -26,4 +26,4 @@ class TextField(TextArea):
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()
-        self.insert(shown(event.text.replace("\r\n", "\n").replace("\r", "\n")))
+        self.insert(pasted(event.text.replace("\r\n", "\n").replace("\r", "\n")))
