@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import contextlib
+import io
 import logging
 import os
 import sys
@@ -10,9 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from studio.config import Config, is_secret, load_config, log_folder
+from studio.config import Config, hide_secrets, load_config, log_folder
 from studio.errors import StudioError, UsageError
+from studio.logs import start_log
 from studio.printable import printable
+from studio.redact import Redactor
 
 if TYPE_CHECKING:
     from studio.wiring import Workshop
@@ -28,17 +32,21 @@ studio new "…" --backend openai --base-url http://127.0.0.1:8080/v1. `studio b
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `studio`; returns the exit code (0 finished, 1 failed, 2 usage, 3 waiting, 130 interrupted)."""
+    _never_refuse_a_character()
     parsed = _parser().parse_args(arguments)
     flags = {name: getattr(parsed, name) for name in FLAGS if hasattr(parsed, name)}
+    redact = Redactor()
+    hide_secrets(redact, os.environ)
+    start_log(log_folder(), redact)
     try:
-        config = load_config(flags, file=getattr(parsed, "config", None), environment=os.environ)
-        _log(config)
+        config = load_config(flags, file=getattr(parsed, "config", None), environment=os.environ, redact=redact)
         for warning in config.warnings:
-            print(f"studio: {printable(warning)}", file=sys.stderr)
+            _complain(warning, redact)
         code: int = parsed.command(config, parsed)
         return code
     except StudioError as error:
-        return _complain(error)
+        _complain(str(error), redact)
+        return error.exit_code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -47,19 +55,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         logging.getLogger("studio").exception("the studio failed")
         where = log_folder() / "studio.log"
-        return _complain(StudioError(f"The studio failed ({type(error).__name__}); everything is saved. See {where}."))
+        _complain(f"The studio failed ({type(error).__name__}); everything is saved. See {where}.", redact)
+        return 1
 
 
-def _complain(error: StudioError) -> int:
-    print(f"studio: {printable(str(error))}", file=sys.stderr)
-    return error.exit_code
+def _never_refuse_a_character() -> None:
+    """What a terminal's encoding lacks is shown as `?`: a title or a tick must not end the studio."""
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(io.UnsupportedOperation):  # it has been read from
+                stream.reconfigure(errors="replace")
 
 
-def _log(config: Config) -> None:
-    from studio.logs import start_log
+def _complain(sentence: str, redact: Redactor) -> None:
+    print(f"studio: {printable(redact(sentence))}", file=sys.stderr, flush=True)
 
-    secrets = [value for name, value in config.environment.items() if is_secret(name)]
-    start_log(log_folder(), secrets)
+
+def _say(text: str, redact: Redactor) -> None:
+    print(printable(redact(text)), flush=True)
 
 
 # --- commands -----------------------------------------------------------------------------------------------------
@@ -93,25 +106,25 @@ def _resume(config: Config, parsed: argparse.Namespace) -> int:
 def _list(config: Config, parsed: argparse.Namespace) -> int:
     books = _workshop(config, parsed).books()
     if not books:
-        print(f'No books in {config.projects} yet. Start one: studio new "A sea story in three chapters"')
+        _say(f'No books in {config.projects} yet. Start one: studio new "A sea story in three chapters"', config.redact)
         return 0
     wide = max(len(book.name) for book in books)
     for book in books:
         touched = time.strftime("%Y-%m-%d %H:%M", time.localtime(book.touched))
         line = f"{book.name:<{wide}}  {book.words:>9,} words  {book.state:<14}  {touched}  {book.title}"
-        print(printable(line.rstrip()))
+        _say(line.rstrip(), config.redact)
     return 0
 
 
 def _backends(config: Config, parsed: argparse.Namespace) -> int:
     if parsed.check:
         checking = _workshop(config, parsed).check(
-            lambda line: print(printable(line), flush=True),
-            lambda text: print(f"… {printable(text)}", file=sys.stderr, flush=True),
+            lambda line: _say(line, config.redact),
+            lambda text: print(f"… {printable(config.redact(text))}", file=sys.stderr, flush=True),
         )
         return 0 if asyncio.run(checking) else 1
     for backend in _workshop(config, parsed).backends():
-        print(printable(f"{'✓' if backend.ready else '–'} {backend.name:<11} {backend.summary}"))
+        _say(f"{'✓' if backend.ready else '–'} {backend.name:<11} {backend.summary}", config.redact)
     print("\nChoose one with --backend NAME, and a model with --model NAME; --base-url for any other endpoint.")
     print("`studio backends --check` makes a small call to each that is set up.")
     return 0
@@ -126,7 +139,7 @@ def _replay(config: Config, parsed: argparse.Namespace) -> int:
 
 def _work(config: Config, parsed: argparse.Namespace, workshop: "Workshop", book: str) -> int:
     if _goes_headless(parsed):
-        return asyncio.run(_headless(parsed, workshop, book))
+        return asyncio.run(_headless(config, parsed, workshop, book))
     return _desk(config, book, getattr(parsed, "note", None))
 
 
@@ -139,7 +152,7 @@ def _goes_headless(parsed: argparse.Namespace) -> bool:
     return True
 
 
-async def _headless(parsed: argparse.Namespace, workshop: "Workshop", book: str) -> int:
+async def _headless(config: Config, parsed: argparse.Namespace, workshop: "Workshop", book: str) -> int:
     from studio.headless import run_headless
     from studio.wiring import FollowingSession
 
@@ -148,16 +161,16 @@ async def _headless(parsed: argparse.Namespace, workshop: "Workshop", book: str)
         await session.close()
         raise StudioError(session.held_by)
     if session.recovered:
-        print(f"studio: {printable(session.recovered)}", file=sys.stderr)
+        _complain(session.recovered, config.redact)
     if session.hint:
-        print(f"studio: {session.hint}", file=sys.stderr)
+        _complain(session.hint, config.redact)
     if getattr(parsed, "note", None):
         session.run.answer(parsed.note)
     return await run_headless(
         session,
         json=parsed.json,
         out=sys.stdout.buffer,
-        err=sys.stderr,
+        complain=lambda sentence: _complain(sentence, config.redact),
         commands=sys.stdin if parsed.json and sys.stdin is not None else None,
     )
 
@@ -209,7 +222,7 @@ class _Parser(argparse.ArgumentParser):
     """Errors as one sentence on one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"studio: {message}. Try `{self.prog} --help`.\n")
+        self.exit(2, f"studio: {printable(message)}. Try `{self.prog} --help`.\n")
 
 
 def _parser() -> argparse.ArgumentParser:

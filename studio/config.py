@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from studio.errors import UsageError
+from studio.redact import Redactor
 from studio.settings_file import load_settings_file
 
 
@@ -38,6 +39,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]  # with .env beneath it
     in_dotenv: frozenset[str] = frozenset()  # names that .env alone gives
     warnings: tuple[str, ...] = ()  # for the author, before anything else
+    redact: Redactor = msgspec.field(default_factory=Redactor)  # knows every key that was found
 
     def chosen(self, name: str) -> object:
         """The value of one setting: the flag's, else the environment's or config.yaml's, else None."""
@@ -56,21 +58,27 @@ def load_config(
     file: Path | None,
     environment: Mapping[str, str],
     dotenv: Path = Path(".env"),
+    redact: Redactor | None = None,
 ) -> Config:
     """Read everything the author can say.
 
     Args:
         flags: what the command line gave, by the names of `Settings`.
         file: `--config`; None = config.yaml in the platform's folder, which may be absent.
+        redact: told of every secret as soon as it is found; None = one of its own.
 
     Raises:
         UsageError: a file or variable that can't be taken; says which line or variable.
     """
+    redact = redact or Redactor()
+    hide_secrets(redact, environment)
+    redact.add_url(str(flags.get("base_url") or ""))
     folder = _config_folder()
     if file is not None and not file.is_file():
         raise UsageError(f"The configuration file {file} does not exist; give --config another path or leave it out.")
     written = load_settings_file(file or folder / "config.yaml", Settings)
     beneath = _dotenv(dotenv)
+    hide_secrets(redact, beneath)
     merged = {**beneath, **environment}
     spoken = {
         name: merged[f"STUDIO_{name.upper()}"]
@@ -78,6 +86,7 @@ def load_config(
         if merged.get(f"STUDIO_{name.upper()}")
     }
     settings = msgspec.structs.replace(written, **_typed(spoken, lambda name: f"STUDIO_{name.upper()}"))
+    redact.add_url(settings.base_url or "")
     given = msgspec.structs.replace(Settings(), **_typed(flags, lambda name: f"--{name.replace('_', '-')}"))
     return Config(
         settings=settings,
@@ -86,6 +95,7 @@ def load_config(
         environment=merged,
         in_dotenv=frozenset(beneath) - frozenset(environment),
         warnings=_warnings(dotenv, beneath),
+        redact=redact,
     )
 
 
@@ -100,7 +110,16 @@ def _warnings(dotenv: Path, found: Mapping[str, str]) -> tuple[str, ...]:
 
 def is_secret(name: str) -> bool:
     """Whether a variable of this name holds what must not be shown."""
-    return name.endswith(("_KEY", "_TOKEN", "_SECRET"))
+    return name.upper().endswith(("_KEY", "_TOKEN", "_SECRET", "_PASSWORD"))
+
+
+def hide_secrets(redact: Redactor, environment: Mapping[str, str]) -> None:
+    """Tell the redactor every key and password that stands in these variables."""
+    for name, value in environment.items():
+        if is_secret(name):
+            redact.add(value)
+        elif "://" in value:  # a proxy's password; an address with a key in it
+            redact.add_url(value)
 
 
 def _typed(values: Mapping[str, object], said: Callable[[str], str]) -> dict[str, object]:
@@ -160,12 +179,14 @@ def spill_folders() -> list[Path]:
     return folders
 
 
-def key_of(environment: Mapping[str, str]) -> Callable[[str], str | None]:
+def key_of(config: Config) -> Callable[[str], str | None]:
     """How a backend asks for a key by its variable's name: environment and .env first, then the system keyring."""
 
     def look(variable: str) -> str | None:
-        value = environment.get(variable)
-        return value.strip() if value and value.strip() else _from_keyring(variable)
+        value = config.environment.get(variable, "").strip() or _from_keyring(variable)
+        if value:
+            config.redact.add(value)
+        return value
 
     return look
 

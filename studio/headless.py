@@ -56,12 +56,18 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def run_headless(
-    session: DurableSession, *, json: bool, out: IO[bytes], err: TextIO, commands: TextIO | None
+    session: DurableSession,
+    *,
+    json: bool,
+    out: IO[bytes],
+    complain: Callable[[str], None],
+    commands: TextIO | None,
 ) -> int:
     """Work on the book until it ends, printing what happens; returns the exit code.
 
     Args:
         json: one event a line on `out`, as JSON; else readable text.
+        complain: says a sentence on stderr.
         commands: where commands come from, one JSON object a line; None = nobody can answer or resume.
     """
     waiting = _Waiting(session.run, attended=commands is not None)
@@ -72,7 +78,7 @@ async def run_headless(
     session.subscribe(lambda event: _tell_disk(event, err))
     signalled = _stop_on_signals(session.run)
     if commands is not None:
-        _read_commands(commands, session.run, waiting, err)
+        _read_commands(commands, session.run, waiting, complain)
     code = await session.work()
     failure = session.failure
     try:
@@ -80,7 +86,7 @@ async def run_headless(
     except BookError as error:
         failure, code = str(error), error.exit_code
     if failure:
-        print(f"studio: {printable(failure)}", file=err, flush=True)
+        complain(failure)
     if gone.broken:
         # Python would complain about the closed pipe once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -275,7 +281,7 @@ def _stop_on_signals(run: Commands) -> Callable[[], bool]:
     return lambda: bool(seen)
 
 
-def _read_commands(lines: TextIO, run: Commands, waiting: _Waiting, err: TextIO) -> None:
+def _read_commands(lines: TextIO, run: Commands, waiting: _Waiting, complain: Callable[[str], None]) -> None:
     """Carry out each line, in the loop's thread; the reading thread may block for as long as it likes."""
     loop = asyncio.get_running_loop()
 
@@ -288,13 +294,13 @@ def _read_commands(lines: TextIO, run: Commands, waiting: _Waiting, err: TextIO)
     def read() -> None:
         for line in lines:
             if line.strip():
-                call(lambda line=line: _obey(line, run, err))  # type: ignore[misc]
+                call(lambda line=line: _obey(line, run, complain))  # type: ignore[misc]
         call(waiting.author_left)
 
     threading.Thread(target=read, name="commands", daemon=True).start()
 
 
-def _obey(line: str, run: Commands, err: TextIO) -> None:
+def _obey(line: str, run: Commands, complain: Callable[[str], None]) -> None:
     try:
         asked = msgspec.json.decode(line, type=Command)
         match asked.command:
@@ -323,4 +329,4 @@ def _obey(line: str, run: Commands, err: TextIO) -> None:
                 raise msgspec.ValidationError(f"there is no command `{unknown}`")
     except msgspec.DecodeError as error:
         known = "pause, resume, retry, interrupt, note, answer, switch, stop"
-        print(f'Not a command ({error}): write {{"command":"…"}} with {known}.', file=err, flush=True)
+        complain(f'That is no command ({error}); write {{"command":"…"}} with {known}.')

@@ -2,40 +2,59 @@
 
 import logging
 import logging.handlers
-from collections.abc import Iterable
+import os
+import threading
+from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class _Redacting(logging.Formatter):
-    """Writes `[key]` wherever one of the secrets would stand, tracebacks included."""
+    """Takes the secrets out of each record once it is whole, its traceback included."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__(_FORMAT)
-        self._secrets = sorted({secret for secret in secrets if len(secret) >= 6}, key=len, reverse=True)
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        for secret in self._secrets:
-            text = text.replace(secret, "[key]")
-        return text
+        return self._redact(super().format(record))
 
 
-def start_log(folder: Path, secrets: Iterable[str]) -> Path | None:
-    """Send the studio's log to a file in `folder`; returns its path, or None when it can't be written."""
+class _Private(logging.handlers.RotatingFileHandler):
+    """A log that is its owner's alone: tracebacks can quote a book."""
+
+    def _open(self) -> TextIOWrapper:
+        handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if hasattr(os, "fchmod") and os.fstat(handle).st_mode & 0o077:
+            os.fchmod(handle, 0o600)
+        return open(handle, "a", encoding="utf-8", errors="backslashreplace")
+
+
+def start_log(folder: Path, redact: Callable[[str], str]) -> Path | None:
+    """Send the studio's log to a file in `folder`; returns its path, or None when it can't be written.
+
+    What a thread of ours raises goes there too, instead of to stderr.
+    """
     file = folder / "studio.log"
     root = logging.getLogger()
     root.handlers.clear()
+    threading.excepthook = _log_thread
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handler: logging.Handler = logging.handlers.RotatingFileHandler(
-            file, maxBytes=2_000_000, backupCount=2, encoding="utf-8", delay=True
-        )
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handler: logging.Handler = _Private(file, maxBytes=2_000_000, backupCount=2, encoding="utf-8", delay=True)
     except OSError:
         root.addHandler(logging.NullHandler())
         return None
-    handler.setFormatter(_Redacting(secrets))
+    handler.setFormatter(_Redacting(redact))
+    # A log that can't be written is no reason to write on the author's screen.
+    handler.handleError = lambda record: None  # type: ignore[method-assign]
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     return file
+
+
+def _log_thread(raised: threading.ExceptHookArgs) -> None:
+    if raised.exc_value is not None:
+        logging.getLogger("studio").error("a thread failed", exc_info=raised.exc_value)

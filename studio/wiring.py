@@ -38,7 +38,7 @@ class Workshop:
 
     def __init__(self, config: Config, *, pause_on_fault: bool) -> None:
         self._config = config
-        self._key_of = key_of(config.environment)
+        self._key_of = key_of(config)
         self._pause_on_fault = pause_on_fault
 
     def books(self) -> list[BookCard]:
@@ -129,7 +129,7 @@ class Workshop:
         """Open a book, read-only if another studio holds it."""
         root = self.find(book)
         try:
-            opened = await asyncio.to_thread(OpenBook.open, root, spill_folders=spill_folders())
+            opened = await asyncio.to_thread(OpenBook.open, root, self._config.redact, spill_folders=spill_folders())
         except BookHeld as held:
             return FollowingSession(root, str(held))
         session = _session_of(opened)

@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"book", "backends"},
     {"config", "logs"},
     {"settings_file"},
-    {"events", "errors", "printable"},
+    {"events", "errors", "printable", "redact"},
 ]
 
 

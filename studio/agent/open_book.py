@@ -1,6 +1,6 @@
 """A book opened for work: its files and journal, and the folds of everything that ever happened to it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from studio import events as ev
@@ -20,11 +20,13 @@ from studio.book.watcher import Watcher
 class OpenBook:
     """Opening, resuming and recovering are one path: replay the journal, then subscribe."""
 
-    def __init__(self, root: Path, journal: Journal, settings: BookSettings) -> None:
+    def __init__(
+        self, root: Path, journal: Journal, settings: BookSettings, redact: Callable[[str], str] | None = None
+    ) -> None:
         self.root = root
         self.journal = journal
         self.settings = settings
-        self.stream = EventStream(journal)
+        self.stream = EventStream(journal, redact)
         self.record: ev.Record = self.stream.record
         self.folder = Folder(root)
         self.ledger = Ledger()
@@ -39,8 +41,14 @@ class OpenBook:
         self.watcher = Watcher(self.folder, self.ledger, journal.text, self.record, locks=self.locks)
 
     @classmethod
-    def open(cls, root: Path, *, spill_folders: Iterable[Path] = ()) -> "OpenBook":
-        """Take the book's journal and fold it; `spill_folders` as for `Journal.open`.
+    def open(
+        cls, root: Path, redact: Callable[[str], str] | None = None, *, spill_folders: Iterable[Path] = ()
+    ) -> "OpenBook":
+        """Take the book's journal and fold it.
+
+        Args:
+            redact: takes the keys out of what is told of errors; None = there are none.
+            spill_folders: as for `Journal.open`.
 
         Raises:
             BookHeld: another studio is writing it.
@@ -48,7 +56,7 @@ class OpenBook:
             UsageError: book.yaml can't be read.
         """
         settings = load_settings(root)
-        return cls(root, Journal.open(root, spill_folders=spill_folders), settings)
+        return cls(root, Journal.open(root, spill_folders=spill_folders), settings, redact)
 
     def _fold(self, event: ev.Event) -> None:
         self.ledger.apply(event)

@@ -15,6 +15,7 @@ import msgspec
 from studio.backends.overflow import is_overflow, window_in
 from studio.errors import BackendError, ContextOverflow
 from studio.printable import printable
+from studio.redact import Redactor
 
 _QUOTA = re.compile(r"quota|insufficient|balance|billing|payment|credit", re.IGNORECASE)
 _RATE = re.compile(r"rate.?limit|overloaded|too many requests", re.IGNORECASE)
@@ -43,6 +44,8 @@ class Faults:
         self._base_url = base_url
         self.model = model
         self._key = key
+        self._redacted = Redactor([key] if key else [])
+        self._redacted.add_url(base_url)
         self._hints = hints or Hints()
 
     # --- before a reply -------------------------------------------------------------------------------------------
@@ -276,9 +279,6 @@ class Faults:
         """A server's words, on one line, visible, not too many; the key goes before they are cut."""
         text = " ".join(printable(self._redacted(text)).split())
         return (text if len(text) <= most else text[:most] + "…").rstrip(".")
-
-    def _redacted(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
 
     def _say(self, sentence: str) -> str:
         sentence = self._redacted(sentence)
