@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-import yaml
 
 from studio.backends.backend import Prices
 from studio.backends.dialects import Dialect
+from studio.settings_file import parse_mapping
 
 FREE = Prices(input=0, cached=0, output=0)
 
@@ -71,8 +71,9 @@ def changed(dialect: Dialect, fields: Mapping[str, Any]) -> Dialect:
 @once
 def presets() -> Mapping[str, Preset]:
     """Every preset by its name, in the order of the file."""
-    text = files("studio.backends").joinpath("presets.yaml").read_text(encoding="utf-8")
-    return {name: msgspec.convert({"name": name, **value}, Preset) for name, value in yaml.safe_load(text).items()}
+    body = files("studio.backends").joinpath("presets.yaml").read_bytes()
+    found, _ = parse_mapping(body, "presets.yaml")
+    return {name: msgspec.convert({"name": name, **value}, Preset) for name, value in found.items()}
 
 
 def preset_for(preset: Preset, base_url: str) -> Preset:

@@ -15,7 +15,7 @@ import msgspec
 import yaml
 
 from studio.errors import BookError, UsageError
-from studio.settings_file import load_settings_file, parse_settings
+from studio.settings_file import load_settings_file, parse_mapping, parse_settings, read_settings_file
 
 SETTINGS = "book.yaml"
 STUDIO = ".studio"
@@ -60,29 +60,22 @@ def update_settings(book: Path, **values: object) -> BookSettings:
         BookError: it can't be written.
     """
     path = book / SETTINGS
-    whole = {**msgspec.to_builtins(load_settings(book)), **values}
-    wanted = parse_settings(_yaml(whole).encode(), str(path), BookSettings)
+    body = read_settings_file(path) or b""
+    whole = {**msgspec.to_builtins(parse_settings(body, str(path), BookSettings)), **values}
+    wanted = parse_settings(_yaml(whole).encode("utf-8", "replace"), str(path), BookSettings)
+    text = _with_lines(body, str(path), values)
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = ""
-    text = _with_lines(text, values)
-    try:
-        same = parse_settings(text.encode(), str(path), BookSettings) == wanted
+        same = parse_settings(text.encode("utf-8", "replace"), str(path), BookSettings) == wanted
     except UsageError:
         same = False  # written in a style that can't be changed line by line
     _replace(path, text if same else _yaml(whole))
     return wanted
 
 
-def _with_lines(text: str, values: dict[str, object]) -> str:
-    """`text` with the lines of these keys exchanged; a new key comes last."""
-    lines = text.splitlines(keepends=True)
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    places = {
-        str(key.value): (key.start_mark.line, value.end_mark.line + (value.end_mark.column > 0))
-        for key, value in (root.value if isinstance(root, yaml.MappingNode) else [])
-    }
+def _with_lines(body: bytes, name: str, values: dict[str, object]) -> str:
+    """The text of `body` with the lines of these keys exchanged; a new key comes last."""
+    _, places = parse_mapping(body, name)
+    lines = body.decode("utf-8-sig").replace("\r\n", "\n").splitlines(keepends=True)
     for key in sorted(values, key=lambda key: -places.get(key, (len(lines), 0))[0]):
         start, end = places.get(key, (len(lines), len(lines)))
         if start == len(lines) and lines and not lines[-1].endswith("\n"):

@@ -5,7 +5,8 @@ from importlib.resources import files
 from string import Template
 
 import msgspec
-import yaml
+
+from studio.settings_file import parse_mapping
 
 
 @cache
@@ -32,5 +33,6 @@ class GuidedExamples(msgspec.Struct, frozen=True):
 @cache
 def guided_examples() -> GuidedExamples:
     """The examples, validated once."""
-    text = files("studio.agent.prompts").joinpath("guided_examples.yaml").read_text(encoding="utf-8")
-    return msgspec.convert(yaml.safe_load(text), GuidedExamples)
+    body = files("studio.agent.prompts").joinpath("guided_examples.yaml").read_bytes()
+    found, _ = parse_mapping(body, "guided_examples.yaml")
+    return msgspec.convert(found, GuidedExamples)
