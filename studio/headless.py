@@ -75,7 +75,7 @@ async def run_headless(
     gone = _StopWhenUnread(printer, session.run)
     session.subscribe_durable(gone)
     session.subscribe_durable(waiting)
-    session.subscribe(lambda event: _tell_disk(event, err))
+    session.subscribe(lambda event: _tell_disk(event, complain))
     signalled = _stop_on_signals(session.run)
     if commands is not None:
         _read_commands(commands, session.run, waiting, complain)
@@ -203,13 +203,13 @@ def describe(event: ev.Event) -> str:
             return ""
 
 
-def _tell_disk(event: ev.Event, err: TextIO) -> None:
+def _tell_disk(event: ev.Event, complain: Callable[[str], None]) -> None:
     """What the disk refuses can't wait until it is on disk."""
     match event:
         case ev.DiskFault(error=error):
-            print(f"studio: {printable(error)}", file=err, flush=True)
+            complain(error)
         case ev.DiskBack():
-            print("studio: The disk takes it again; nothing was lost, and the run goes on.", file=err, flush=True)
+            complain("The disk takes it again; nothing was lost, and the run goes on.")
         case _:
             pass
 
