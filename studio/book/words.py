@@ -5,12 +5,12 @@ import unicodedata
 
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(?:.*?\r?\n)??---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 # Scripts written without spaces: each character counts as a word, as editors and publishers there count.
-_IDEOGRAPH = (
+IDEOGRAPH = (
     "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\uff66-\uff6f\uff71-\uff9d\U0001b000-\U0001b16f\U00020000-\U0003134f"
 )
 # A word begins at a letter or digit and goes on to the next blank or dash: combining marks belong to it that way.
-_WORD = re.compile(rf"[{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}](?:(?!--)[^\s—–…/{_IDEOGRAPH}])*")
+_WORD = re.compile(rf"[{IDEOGRAPH}]|[^\W_{IDEOGRAPH}](?:(?!--)[^\s—–…/{IDEOGRAPH}])*")
 # Marks with letters or digits in them: comments, the numbers of a list, where a link leads.
 _MARKS = re.compile(r"<!--.*?-->|^[ \t]*\d{1,3}[.)](?=[ \t])|(?<=\])\([^()\n]*\)", re.DOTALL | re.MULTILINE)
 

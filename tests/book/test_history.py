@@ -48,8 +48,14 @@ def test_each_change_of_a_file_is_a_revision_with_its_maker_its_step_and_the_tex
 
 def test_a_restore_is_the_authors_and_says_what_it_was_to_do() -> None:
     history = History(
-        [wrote("a.md", "1"), wrote("a.md", "2"), ev.RestoreBegun(files={"a.md": "1"}, why="a.md as of revision 1")]
-        + [edited("a.md", "1", id="restore.3.a.md"), ev.RestoreFinished(), edited("a.md", "4")]
+        [
+            wrote("a.md", "1"),
+            wrote("a.md", "2"),
+            ev.RestoreBegun(files={"a.md": "1"}, why="a.md as of revision 1"),
+            edited("a.md", "1", id="restore.3.a.md"),
+            ev.RestoreFinished(),
+            edited("a.md", "4"),
+        ]
     ).revisions
     assert [(r.who, r.why, r.restored) for r in history[2:]] == [
         ("author", "a.md as of revision 1", True),
