@@ -9,11 +9,13 @@ from studio.agent.progress import Progress
 from studio.agent.steering import Steering
 from studio.agent.stream import EventStream
 from studio.book.files import Folder
+from studio.book.history import History
 from studio.book.journal import Journal
 from studio.book.layout import BookSettings, load_settings
 from studio.book.ledger import Ledger
 from studio.book.locks import Locks
 from studio.book.manuscript import Manuscript
+from studio.book.restoring import Restoring
 from studio.book.watcher import Watcher
 
 
@@ -33,11 +35,13 @@ class OpenBook:
         self.conversation = Conversation()
         self.steering = Steering()
         self.progress = Progress()
+        self.history = History()
+        self.locks = Locks(root)
+        self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record, locks=self.locks)
+        self.restoring = Restoring(self.folder, journal, self.manuscript, self.record)
         for event in journal.read():
             self._fold(event)
         self.stream.subscribe(self._fold)
-        self.locks = Locks(root)
-        self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record, locks=self.locks)
         self.watcher = Watcher(self.folder, self.ledger, journal.text, self.record, locks=self.locks)
 
     @classmethod
@@ -63,6 +67,8 @@ class OpenBook:
         self.conversation.apply(event)
         self.steering.apply(event)
         self.progress.apply(event)
+        self.history.apply(event)
+        self.restoring.apply(event)
 
     async def close(self) -> None:
         """Look once more at what was displaced, write what is still held, let go of the book."""

@@ -187,6 +187,7 @@ class Run:
         book, conversation = self._book, self._book.conversation
         # Settled first: what a write of ours displaced before a crash is told once, not as a new save as well.
         await book.manuscript.settle()
+        await book.restoring.settle()
         await book.watcher.scan(full=True)
         if conversation.reply_open and conversation.has_arrived:
             keep_partial(conversation, "the studio was closed", self._record)

@@ -280,6 +280,32 @@ class Folder:
             ) from error
         return displaced
 
+    def take_away(self, temp: str, name: str) -> None:
+        """Move a file out of the book, to where `temp` says; nothing is overwritten, and none to move is no fault.
+
+        Raises:
+            PathRefused: a link or a folder stands there.
+            BookUnsaved: the disk refused.
+        """
+        path = self.temp_path(temp)
+        try:
+            make_studio_folder(self.root)
+            path.parent.mkdir(exist_ok=True)
+            with self._parent(name) as parent:
+                last = name.rpartition("/")[2]
+                os.rename(last, path, src_dir_fd=parent)  # temporary names are never used twice
+                if not stat.S_ISREG(path.lstat().st_mode):
+                    os.rename(path, last, dst_dir_fd=parent)
+                    raise PathRefused(f"{name} is no plain file; the studio leaves it alone.")
+                os.fsync(parent)
+            sync_folder(path.parent)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise BookUnsaved(
+                f"{name} can't be moved ({error.strerror}); free some room or mend its permissions, then resume."
+            ) from error
+
     def _put(self, path: Path, last: str, parent: int) -> bool:
         for _ in range(_TRIES):
             try:

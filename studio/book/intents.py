@@ -29,6 +29,11 @@ def was_done(before: str | None, intended: str, found: Evidence) -> bool:
     return _derives(found.disk.decode("utf-8", "replace"), intended, before or "")
 
 
+def was_taken_away(found: Evidence) -> bool:
+    """Whether a file that was to go is gone: it lies beside the record, or nowhere."""
+    return found.staged is not None or found.disk is None
+
+
 def _derives(disk: str, intended: str, before: str) -> bool:
     is_there, was, wanted = _bodies(disk), _bodies(before), _bodies(intended)
     if new := wanted - was:

@@ -40,6 +40,9 @@ class Ledger:
                 self._agent[file] = event.agent_sha256 or event.sha256
                 self._touched[file] = ("agent", event.at)
             case ev.AuthorEdited(file=file):
+                if event.id:  # a restore: a write of ours like any other
+                    self._intents.pop(file, None)
+                    self._expected.pop(file, None)
                 self._disk[file], self._words[file] = event.sha256, event.words
                 self._touched[file] = ("author", event.at)
                 if event.sha256:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from studio import events as ev
 from studio.book.compose import Composer, Describe, Mode, WriteRefused, Written, merged_late, nearest, rebased
 from studio.book.files import Folder
-from studio.book.intents import Evidence, was_done
+from studio.book.intents import Evidence, was_done, was_taken_away
 from studio.book.journal import Journal, sha256_of
 from studio.book.ledger import Ledger
 from studio.book.locks import Locks
@@ -150,7 +150,7 @@ class Manuscript:
             record_author(self._record, written.file, now, before or "")
             written = composed if now is None else await _in_thread(rebased, composed, made_on, now, other)
             before = now
-        self._finish(id, written)
+        self._finish(id, written, before or "")
         if self._folder.is_linked(temp, written.file):
             self._folder.drop(temp)  # a new file: nothing was displaced
         else:
@@ -197,7 +197,10 @@ class Manuscript:
             )
         return None
 
-    def _finish(self, id: str, written: Written) -> None:
+    def _finish(self, id: str, written: Written, before: str) -> None:
+        if written.mode == "restore":  # the author's act, and told to the agent as any of the author's edits
+            record_author(self._record, written.file, written.text, before, id=id)
+            return
         for conflict in written.conflicts:
             self._record(ev.MergeConflict(file=written.file, author=conflict.author, agent=conflict.agent))
         self._record(
@@ -212,6 +215,40 @@ class Manuscript:
                 open_in_editor=self._folder.open_in_editor(written.file),
             )
         )
+
+    # --- what the author wants back -------------------------------------------------------------------------------
+
+    async def put_back(self, id: str, file: str, text: str | None) -> None:
+        """Put an older text of the author's choice into a file (None: the file goes); what is there is noted first.
+
+        An `author_edited` with the id of this write says that it was done; none, that the file was so already. What an
+        editor saves meanwhile is kept as a version, and its changes are brought into the text.
+
+        Raises:
+            BookError: something else than a text stands there.
+            BookUnsaved: the disk could not take it.
+        """
+        async with self._lock:
+            await self._try_merge_raced()
+            await self._settle_open(file, id)
+            disk = await self.read(file)
+            if disk is not None and text is None:
+                await self._take_away(id, file, disk)
+            elif text is not None and disk != text:
+                wanted = Written(file=file, text=text, agent_text=text, mode="restore", words=count_words(text))
+                await self._carry_out(id, wanted, disk, lambda _: "")
+            await self._try_merge_raced()
+
+    async def _take_away(self, id: str, file: str, disk: str) -> None:
+        temp = self._folder.temp_name()
+        intent = ev.WriteIntended(
+            id=id, file=file, before=sha256_of(disk), sha256="", agent_sha256="", mode="restore", temp=temp
+        )
+        self._record(intent)
+        await self._journal.durable()
+        await _in_thread(self._folder.take_away, temp, file)
+        record_author(self._record, file, None, disk, id=id)
+        self._keep_an_eye(temp, file, disk, disk)
 
     # --- what was displaced ---------------------------------------------------------------------------------------
 
@@ -332,10 +369,15 @@ class Manuscript:
         """Whether the write was done; if so, that is recorded."""
         self._folder.mend(intent.temp, intent.file)
         before = self._composer.known(intent.before) if intent.before else None
-        written = self._as_intended(intent)
-        done = written.sha256 == intent.sha256 and was_done(before, written.text, self._evidence(intent))
-        if done:
-            self._finish(intent.id, written)
+        if not intent.sha256:
+            done = was_taken_away(self._evidence(intent))
+            if done:
+                record_author(self._record, intent.file, None, before or "", id=intent.id)
+        else:
+            written = self._as_intended(intent)
+            done = written.sha256 == intent.sha256 and was_done(before, written.text, self._evidence(intent))
+            if done:
+                self._finish(intent.id, written, before or "")
         await self._clear(intent.temp)
         return done
 

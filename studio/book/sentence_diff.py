@@ -43,6 +43,11 @@ def changes(base: Sequence[str], other: Sequence[str]) -> list[Change]:
     return found
 
 
+def alike(one: str, other: str) -> bool:
+    """Whether one sentence is a new wording of the other."""
+    return _common(_features(one), _features(other)) > 0
+
+
 def _refined(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[int, int, int]]:
     """One replaced run in its parts: new wordings one to one, what lies between them as it is."""
     at = other_at = 0

@@ -16,6 +16,7 @@ from studio.book.files import Folder
 from studio.book.journal import Journal
 from studio.book.ledger import Ledger
 from studio.book.manuscript import Manuscript, Written
+from studio.book.restoring import Restoring
 from studio.book.watcher import Watcher
 
 
@@ -32,10 +33,14 @@ class Book:
             self.ledger.apply(event)
             self.events.append(event)
         self.manuscript = Manuscript(self.folder, self.journal, self.ledger, self.record, look_again=look_again)
+        self.restoring = Restoring(self.folder, self.journal, self.manuscript, self.record)
+        for event in self.events:
+            self.restoring.apply(event)
 
     def record(self, event: ev.Event, /, *texts: str) -> ev.Event:
         stamped = self.journal.append(event, *texts)
         self.ledger.apply(stamped)
+        self.restoring.apply(stamped)
         self.events.append(stamped)
         return stamped
 
