@@ -5,6 +5,7 @@ of one kind become one record, at the latest 250 ms after the first of them.
 """
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
@@ -19,10 +20,14 @@ import msgspec
 from studio import events as ev
 from studio.book.layout import STUDIO, make_studio_folder
 from studio.book.lock import BEAT, BookLock
-from studio.book.reading import FILE, LOCK, JournalReader, Peek, peek, sha256_of, tag
+from studio.book.pruning import KEEP, LIMIT, Pruned, prunable, remove_versions
+from studio.book.pruning import KINDS as PRUNING_KINDS
+from studio.book.reading import FILE, LOCK, JournalReader, Peek, peek, sha256_of, size_of, tag
 from studio.book.recovery import add_rows, connect, is_sound, pack, set_aside_and_recover, tells_damage
 from studio.book.spill import Spill
 from studio.errors import BookError, BookGone, BookHeld, BookUnsaved
+
+log = logging.getLogger(__name__)
 
 GROUPED = 0.25  # seconds a delta may wait for its neighbours
 
@@ -46,8 +51,11 @@ class _Flush(msgspec.Struct):
 class Journal(JournalReader):
     """The one writer of a book's record."""
 
-    def __init__(self, root: Path, lock: BookLock, *, clock: Callable[[], float], recovered: str, spill: Spill) -> None:
+    def __init__(
+        self, root: Path, lock: BookLock, *, clock: Callable[[], float], recovered: str, spill: Spill, limit: int
+    ) -> None:
         super().__init__(root)
+        self._limit = limit
         self._lock = lock
         self._clock = clock
         self._readers: list[ev.Reader] = []
@@ -68,12 +76,18 @@ class Journal(JournalReader):
 
     @classmethod
     def open(
-        cls, book: Path, *, clock: Callable[[], float] = time.time, spill_folders: Iterable[Path] = ()
+        cls,
+        book: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        spill_folders: Iterable[Path] = (),
+        limit: int = LIMIT,
     ) -> "Journal":
         """Take the book: its lock, its record, mended if it is broken. `recovered` says what was, for the author.
 
         Args:
             spill_folders: on other disks, for what this one refuses; with what an earlier studio left there.
+            limit: bytes of versions from which the record is pruned when it is closed.
 
         Raises:
             BookHeld: another studio is writing it.
@@ -89,7 +103,7 @@ class Journal(JournalReader):
         file = book / STUDIO / FILE
         try:
             recovered = "" if is_sound(file) else set_aside_and_recover(file)
-            return cls(book, lock, clock=clock, recovered=recovered, spill=Spill(spill_folders, book))
+            return cls(book, lock, clock=clock, recovered=recovered, spill=Spill(spill_folders, book), limit=limit)
         except (sqlite3.Error, OSError) as error:
             lock.release()
             raise BookError(
@@ -239,14 +253,47 @@ class Journal(JournalReader):
         """Commit what is held, end the writer, let go of the book; a second time does nothing. Raises `BookUnsaved`."""
         if self._closed:
             return
+        is_saved = False
         try:
             await self.durable()
+            is_saved = True
         finally:
             self._closed = True
             self._queue.put(None)
             await asyncio.to_thread(self._writer.join)
             self._tell()
+            if is_saved:
+                await asyncio.to_thread(self._prune_large)
             self._lock.release()
+
+    # --- room -----------------------------------------------------------------------------------------------------
+
+    def names(self) -> set[str]:
+        """SHA-256 of every version there is, also one not committed yet. Raises `BookError`."""
+        return super().names() | set(self._unsaved)
+
+    async def prune(self, keep: int = KEEP) -> Pruned:
+        """Take out old versions of the agent's that nobody needs; see `prunable`. No write may be under way.
+
+        Raises:
+            BookError: the disk refused; nothing is gone.
+        """
+        await self.durable()
+        return await asyncio.to_thread(self._prune, keep)
+
+    def _prune(self, keep: int) -> Pruned:
+        return remove_versions(self._file, prunable(self.of(*PRUNING_KINDS), keep=keep))
+
+    def _prune_large(self) -> None:
+        """Everything is saved, and the book is ours still: the time when it does no harm."""
+        try:
+            self._lock.check()
+            is_here = self._lock.is_at(self._file.with_name(LOCK))
+            if is_here and size_of(self._file) > self._limit and self.space().size > self._limit:
+                pruned = self._prune(KEEP)
+                log.info("%d old versions pruned, %d bytes freed", pruned.versions, pruned.freed)
+        except BookError as error:
+            log.warning("%s", error)
 
 
 class _Writer(threading.Thread):

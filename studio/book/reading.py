@@ -1,5 +1,6 @@
 """What can be read of a book's record, by its writer, by those who follow and by the library: no lock, no writing."""
 
+import contextlib
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -30,6 +31,23 @@ def tag(kind: type[ev.Event]) -> str:
     return str(kind.__struct_config__.tag)
 
 
+class Space(msgspec.Struct, frozen=True, kw_only=True):
+    """The room a record takes on the disk, in bytes."""
+
+    versions: int  # how many there are
+    size: int  # of all versions, as they are packed
+    record: int  # of the record with them
+
+
+def size_of(record: Path) -> int:
+    """Bytes of a record on the disk, its log included."""
+    total = 0
+    for ending in ("", "-wal"):
+        with contextlib.suppress(OSError):
+            total += Path(f"{record}{ending}").stat().st_size
+    return total
+
+
 class JournalReader:
     """What can be read of a journal, by its writer and by those who only follow."""
 
@@ -39,6 +57,13 @@ class JournalReader:
     def read(self, after: int = 0) -> Iterator[ev.AnyEvent]:
         """Every committed event with a seq greater than `after`, in order. Raises `BookError`."""
         for (body,) in self._select("SELECT body FROM events WHERE seq > ? ORDER BY seq", after):
+            yield self._decoded(body)
+
+    def of(self, *kinds: type[ev.Event]) -> Iterator[ev.AnyEvent]:
+        """Every committed event of these kinds, in order. Raises `BookError`."""
+        marks = ", ".join("?" * len(kinds))
+        query = f"SELECT body FROM events WHERE kind IN ({marks}) ORDER BY seq"
+        for (body,) in self._select(query, *[tag(kind) for kind in kinds]):
             yield self._decoded(body)
 
     def last(self, *kinds: type[ev.Event]) -> ev.AnyEvent | None:
@@ -65,6 +90,17 @@ class JournalReader:
     def has_text(self, sha256: str) -> bool:
         """Whether there is a version of that name. Raises `BookError`."""
         return bool(list(self._select("SELECT 1 FROM versions WHERE sha256 = ?", sha256)))
+
+    def names(self) -> set[str]:
+        """SHA-256 of every version there is. Raises `BookError`."""
+        return {name for (name,) in self._select("SELECT sha256 FROM versions")}
+
+    def space(self) -> "Space":
+        """What the record takes. Raises `BookError`."""
+        ((versions, size),) = list(self._select("SELECT count(*), coalesce(sum(length(body)), 0) FROM versions")) or [
+            (0, 0)
+        ]
+        return Space(versions=versions, size=size, record=size_of(self._file))
 
     async def close(self) -> None:
         """Nothing is held between two reads."""
