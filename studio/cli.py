@@ -137,6 +137,13 @@ def _replay(config: Config, parsed: argparse.Namespace) -> int:
     return replay(find_book(config.projects, parsed.book), sys.stdout.buffer, json=parsed.json, speed=parsed.speed)
 
 
+def _history(config: Config, parsed: argparse.Namespace) -> int:
+    from studio.history_command import Asked, run_history
+
+    asked = Asked(**{name: getattr(parsed, name) for name in Asked.__struct_fields__ if hasattr(parsed, name)})
+    return run_history(config.projects, asked, sys.stdout, environment=os.environ)
+
+
 def _work(config: Config, parsed: argparse.Namespace, workshop: "Workshop", book: str) -> int:
     if _goes_headless(parsed):
         return asyncio.run(_headless(config, parsed, workshop, book))
@@ -272,7 +279,27 @@ def _parser() -> argparse.ArgumentParser:
         "--speed", metavar="N", type=float, default=0.0, help="1 as it was, 10 ten times as fast; 0 at once"
     )
     replay.add_argument("--json", action="store_true", help="one event a line")
+    _add_history(command("history", _history, "Every version of every file: read, compare, put back."))
     return parser
+
+
+def _add_history(history: argparse.ArgumentParser) -> None:
+    history.add_argument("book", metavar="BOOK")
+    history.add_argument("file", metavar="FILE", nargs="?", help="this file only")
+    doing = history.add_mutually_exclusive_group()
+    doing.add_argument("--show", metavar="N", type=int, help="the text right after revision N")
+    doing.add_argument(
+        "--diff", metavar=("A", "B"), nargs="+", type=int, help="word by word from revision A to B (without B: to now)"
+    )
+    doing.add_argument("--who", action="store_true", help="which sentences are yours, which the agent's")
+    doing.add_argument(
+        "--restore", metavar="N", type=int, help="put revision N's file back; with FILE, that one of then"
+    )
+    doing.add_argument("--undo-agent", metavar="SINCE", help="a revision, a time (14:30, 2026-11-24T14:30) or 2h")
+    doing.add_argument("--prune", action="store_true", help="remove old versions of the agent's, never yours")
+    history.add_argument("--book", dest="whole", action="store_true", help="with --restore: the whole book as of then")
+    history.add_argument("--keep", metavar="N", type=int, help="with --prune: the newest of each file that stay (50)")
+    history.add_argument("--json", action="store_true", help="one object a line")
 
 
 def _version() -> str:

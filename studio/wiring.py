@@ -10,9 +10,10 @@ from pathlib import Path
 import msgspec
 
 from studio import events as ev
-from studio.agent.commands import BackendCard, BookCard, Commands
+from studio.agent.commands import BackendCard, BookCard, Commands, Versions
 from studio.agent.limits import DEFAULT_STEPS, Limits
 from studio.agent.open_book import OpenBook
+from studio.agent.past import BookVersions, PastVersions
 from studio.agent.run import STOPPED, Run
 from studio.backends.backend import Backend, BackendChoice
 from studio.backends.catalog import open_backend
@@ -202,6 +203,7 @@ class BookSession:
     def __init__(self, book: OpenBook, run: Run) -> None:
         self._book = book
         self._run = run
+        self._versions = BookVersions(book)
 
     @property
     def root(self) -> Path:
@@ -212,6 +214,11 @@ class BookSession:
     def run(self) -> Commands:
         """What the author can ask."""
         return self._run
+
+    @property
+    def versions(self) -> BookVersions:
+        """The book's past."""
+        return self._versions
 
     @property
     def recovered(self) -> str:
@@ -268,6 +275,7 @@ class FollowingSession:
         self.held_by = held_by
         self.run: Commands = _NoCommands()
         self._journal = Journal.open_readonly(root)
+        self.versions: Versions = PastVersions(self._journal, held_by)
         self._readers: list[ev.Reader] = []
         self._seen = 0
 

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "studio"
 FLOORS: list[set[str]] = [
     {"__main__"},
     {"cli"},
-    {"wiring", "replay", "tui"},
+    {"wiring", "replay", "history_command", "tui"},
     {"headless"},
     {"agent"},
     {"book", "backends"},

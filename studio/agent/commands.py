@@ -1,12 +1,15 @@
 """What a front end can ask of a run and of the studio: the desk and the headless printer know nothing else of us."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from studio.backends.backend import BackendChoice as BackendChoice  # front ends take it from here
+from studio.book.history import Revision
+from studio.book.provenance import Sentence
+from studio.book.reading import Space
 from studio.events import Event, Reader
 
 
@@ -42,6 +45,45 @@ class Commands(Protocol):
         """End the run now, resumable; the run's `work()` returns once all is saved."""
 
 
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restore did."""
+
+    why: str  # what was asked for, as a clause
+    files: tuple[str, ...]  # that changed; none: they were so already
+    before: int  # restoring this revision takes it back
+
+
+class Versions(Protocol):
+    """A book's past. What changes files is the author's act; it raises `BookHeld` where another studio has the book."""
+
+    def revisions(self) -> Sequence[Revision]:
+        """Every revision, in order. Raises `BookError`."""
+
+    def text(self, sha256: str) -> str:
+        """The text of a version. Raises `BookError`, which says so when it was pruned."""
+
+    def missing(self) -> set[int]:
+        """Numbers of the revisions whose text was pruned. Raises `BookError`."""
+
+    def words_changed(self, revision: Revision) -> tuple[int, int]:
+        """(words put in, words taken out); from the counts alone where a text was pruned."""
+
+    def provenance(self, file: str) -> list[Sentence]:
+        """Whose each sentence of a file is, as it is now."""
+
+    def space(self) -> Space:
+        """The room that the record takes."""
+
+    async def restore(self, file: str, number: int) -> Restored:
+        """Put a file back as it was right after a revision. Raises `BookError`."""
+
+    async def restore_book(self, number: int) -> Restored:
+        """Put all files back as they were right after a revision; 0 = before the first. Raises `BookError`."""
+
+    async def undo_agent(self, number: int, file: str | None = None) -> Restored:
+        """Undo what the agent did after a revision; the author's sentences stay. Raises `BookError`."""
+
+
 class Session(Protocol):
     """An opened book. Show `history()` first, then subscribe; nothing happens in between (one event loop)."""
 
@@ -56,6 +98,10 @@ class Session(Protocol):
     @property
     def run(self) -> Commands:
         """What the author can ask."""
+
+    @property
+    def versions(self) -> Versions:
+        """The book's past."""
 
     def history(self) -> Iterable[Event]:
         """Every event of the journal so far, in order."""

@@ -139,6 +139,11 @@ def of_file(revisions: Sequence[Revision], file: str) -> list[Revision]:
     return found[::-1]
 
 
+def file_at(revisions: Sequence[Revision], file: str, number: int) -> str:
+    """SHA-256 of the text that the file of this name had right after a revision, whatever its name was then."""
+    return next((one.sha256 for one in reversed(of_file(revisions, file)) if one.number <= number), "")
+
+
 def number_at(revisions: Sequence[Revision], moment: float) -> int:
     """The number of the last revision up to a moment, in seconds since the epoch; 0 = there was none yet."""
     return max((revision.number for revision in revisions if revision.at <= moment), default=0)

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from studio.book.merge import sentences
@@ -12,6 +12,7 @@ from studio.book.words import IDEOGRAPH, count_words
 # A word with the marks inside it, a run of blanks, a line end, or any other single character; none is left out.
 _TOKEN = re.compile(rf"[{IDEOGRAPH}]|[^\W{IDEOGRAPH}](?:['’-]?[^\W{IDEOGRAPH}])*|\r?\n|[^\S\n]+|[^\w\s]", re.DOTALL)
 _TOO_MANY = 4_000_000  # pairs of words above which two passages are told as replaced: difflib would take seconds
+_ENDS = frozenset(".!?…。！？\n")  # what is the same up to the end of a sentence is no mere remnant
 _ISLAND = 3  # words that must stay the same between two changes, else they are one
 
 
@@ -35,6 +36,34 @@ def word_diff(before: str, after: str) -> list[Piece]:
         at, other_at = end, other_end
     pieces.append(Piece("=", "".join(one[at:])))
     return list(_joined(pieces))
+
+
+def lines_of(pieces: Iterable[Piece], context: int = 1) -> list[list[Piece] | None]:
+    """A difference line by line: those that changed and `context` lines around them; None stands for what is left out.
+
+    A change of nothing but line ends is shown by a sign for each.
+    """
+    lines: list[list[Piece]] = [[]]
+    for kind, text in pieces:
+        bare = kind != "=" and not text.strip()
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                if bare:
+                    lines[-1].append(Piece(kind, "⏎"))
+                lines.append([])
+            if part := part.removesuffix("\r"):
+                lines[-1].append(Piece(kind, part))
+    changed = [number for number, line in enumerate(lines) if any(kind != "=" for kind, _ in line)]
+    near = sorted({other for number in changed for other in range(number - context, number + context + 1)})
+    found: list[list[Piece] | None] = []
+    last = -1
+    for number in near:
+        if 0 <= number < len(lines):
+            if number > last + 1:
+                found.append(None)
+            found.append(lines[number])
+            last = number
+    return [*found, None] if changed and last < len(lines) - 1 else found
 
 
 def words_changed(before: str, after: str) -> tuple[int, int]:
@@ -78,7 +107,7 @@ def _passage(before: str, after: str) -> list[Piece]:
 
 
 def _stands_alone(same: Sequence[str]) -> bool:
-    return "\n" in same or sum(1 for token in same if token[0].isalnum()) >= _ISLAND
+    return not _ENDS.isdisjoint(same) or sum(1 for token in same if token[0].isalnum()) >= _ISLAND
 
 
 def _joined(pieces: Sequence[Piece]) -> Iterator[Piece]:

@@ -76,6 +76,11 @@ def test_a_text_does_not_differ_from_itself(text: str) -> None:
             "Tomorrow the young woman sings at sea in his chair.",
             "[-Yesterday the old man slept at home-]{+Tomorrow the young woman sings at sea+} in his chair.",
         ),
+        (
+            "The lamp was lit. Mara waited.",
+            "The lamp was dark. Mira waited. The end.",
+            "The lamp was [-lit-]{+dark+}. [-Mara-]{+Mira+} waited.{+ The end.+}",
+        ),
         ("潮が引いた。海は静か。", "潮が満ちた。海は静か。", "潮が[-引い-]{+満ち+}た。海は静か。"),
         ("One.\n\nTwo.\n", "One.\n\nNew one here.\n\nTwo.\n", "One.\n\n{+New one here.\n\n+}Two.\n"),
         ("One.\nTwo.\n", "One.\n\nTwo.\n", "One.\n{+\n+}Two.\n"),
