@@ -14,11 +14,12 @@ import msgspec
 from studio.agent.commands import Restored
 from studio.agent.open_book import OpenBook
 from studio.agent.past import BookVersions, PastVersions
-from studio.book.history import AUTHOR, MERGE, Revision, file_at, files_of, number_at, of_file, state_at
+from studio.book.history import AUTHOR, MERGE, Revision, file_at, files_of, name_now, number_at, of_file, state_at
 from studio.book.journal import Journal
 from studio.book.layout import find_book
 from studio.book.provenance import runs
 from studio.book.pruning import KEEP, Pruned
+from studio.book.reading import in_words
 from studio.book.word_diff import Piece, lines_of, word_diff
 from studio.book.words import count_words
 from studio.config import spill_folders
@@ -190,7 +191,7 @@ async def _change(book: OpenBook, asked: Asked, now: float) -> Restored:
         if file is not None:
             raise UsageError("--book puts every file back; leave FILE out, or --book.")
         return await past.restore_book(number)
-    return await past.restore(file or _revision(revisions, number).file, number)
+    return await past.restore(file or name_now(revisions, _revision(revisions, number).number), number)
 
 
 def since_number(since: str, revisions: Sequence[Revision], now: float) -> int:
@@ -265,7 +266,7 @@ class _Page:
             line = f"{one.number:>5}  {when}  {who}  {one.step:>4}  {file}  {one.words:>7,}  {change:<12}"
             self._line(f"{line}  {self._in('dim', printable(note))}".rstrip())
         counted = f"{len(every):,} revision{'s' * (len(every) != 1)} of {files:,} file{'s' * (files != 1)}"
-        self._line(f"{counted}; {_bytes(space.size)} of versions in a record of {_bytes(space.record)}")
+        self._line(f"{counted}; {in_words(space.size)} of versions in a record of {in_words(space.record)}")
 
     def text(self, file: str, number: int, text: str) -> None:
         if self._json:
@@ -319,19 +320,11 @@ class _Page:
             self._line("Nothing to prune: every version is the author's, or is still of use.")
         else:
             plural = "s" * (done.versions != 1)
-            self._line(f"{done.versions:,} old version{plural} of the agent's removed; {_bytes(done.freed)} freed.")
+            self._line(f"{done.versions:,} old version{plural} of the agent's removed; {in_words(done.freed)} freed.")
 
 
 def _note(one: Revision) -> str:
     return f"renamed from {one.renamed_from}" if one.renamed_from else one.why
-
-
-def _bytes(size: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} GB"
 
 
 def _cells(text: str) -> int:

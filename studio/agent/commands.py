@@ -68,8 +68,8 @@ class Versions(Protocol):
     def words_changed(self, revision: Revision) -> tuple[int, int]:
         """(words put in, words taken out); from the counts alone where a text was pruned."""
 
-    def provenance(self, file: str) -> list[Sentence]:
-        """Whose each sentence of a file is, as it is now."""
+    def provenance(self, file: str, number: int | None = None) -> list[Sentence]:
+        """Whose each sentence of a file is, as it was right after a revision; None = as it is now."""
 
     def space(self) -> Space:
         """The room that the record takes."""

@@ -57,9 +57,10 @@ class PastVersions:
             return ""
         return self._journal.text(sha256) if self._journal.has_text(sha256) else None
 
-    def provenance(self, file: str) -> list[Sentence]:
-        """Whose each sentence of a file is, as it is now."""
-        return provenance(of_file(self.revisions(), file), self._known)
+    def provenance(self, file: str, number: int | None = None) -> list[Sentence]:
+        """Whose each sentence of a file is, as it was right after a revision; None = as it is now."""
+        ours = of_file(self.revisions(), file)
+        return provenance([one for one in ours if number is None or one.number <= number], self._known)
 
     def space(self) -> Space:
         """The room that the record takes."""

@@ -144,6 +144,15 @@ def file_at(revisions: Sequence[Revision], file: str, number: int) -> str:
     return next((one.sha256 for one in reversed(of_file(revisions, file)) if one.number <= number), "")
 
 
+def name_now(revisions: Sequence[Revision], number: int) -> str:
+    """The name that the file of a revision has by now (or had last)."""
+    name = revisions[number - 1].file
+    for later in revisions[number:]:
+        if later.renamed_from == name:
+            name = later.file
+    return name
+
+
 def number_at(revisions: Sequence[Revision], moment: float) -> int:
     """The number of the last revision up to a moment, in seconds since the epoch; 0 = there was none yet."""
     return max((revision.number for revision in revisions if revision.at <= moment), default=0)

@@ -39,6 +39,15 @@ class Space(msgspec.Struct, frozen=True, kw_only=True):
     record: int  # of the record with them
 
 
+def in_words(size: float) -> str:
+    """Bytes as a reader wants them: "3.1 MB"."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} GB"
+
+
 def size_of(record: Path) -> int:
     """Bytes of a record on the disk, its log included."""
     total = 0

@@ -1,15 +1,23 @@
 """A book's session played by hand: the Protocols of `studio.agent.commands` with real events and no run behind them."""
 
 import asyncio
+import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
 from studio import events as ev
-from studio.agent.commands import BackendCard, BackendChoice, BookCard
+from studio.agent.commands import BackendCard, BackendChoice, BookCard, Versions
+from studio.agent.open_book import OpenBook
+from studio.agent.past import BookVersions, PastVersions
+from studio.book import layout
+from studio.book.journal import Journal
+from studio.book.manuscript import Mode
+from studio.book.reading import Space
 from studio.errors import StudioError, UsageError
 from studio.tui.app import StudioApp
 from studio.tui.themes import Themes, load_themes
@@ -65,6 +73,7 @@ class PlayedSession:
         self.root = root
         self.held_by = held_by
         self.run = Commanded()
+        self.versions: Versions = PastVersions(Journal.open_readonly(root), held_by)
         self.code = 3
         self.closed = False
         self.working = False
@@ -198,6 +207,56 @@ def salt(tmp_path: Path) -> PlayedSession:
     for name in ("outline.md", "chapter_01.md", "chapter_02.md"):
         (root / name).write_text(f"# {name}\n\n" + PROSE * 12, encoding="utf-8")
     return PlayedSession(root, opening_events())
+
+
+class MeasuredVersions(BookVersions):
+    """Versions in a record that always takes the same room."""
+
+    def space(self) -> Space:
+        return Space(versions=5, size=917, record=196_608)
+
+
+@pytest.fixture
+def utc() -> Iterator[None]:
+    """The clock on the wall is Greenwich's."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    yield
+    del os.environ["TZ"]
+    if before is not None:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+NOON = 1_790_000_000.0
+
+
+@pytest.fixture
+async def written(tmp_path: Path) -> AsyncIterator[PlayedSession]:
+    """A session of a real book: five revisions of two chapters, the author's among them, a minute apart."""
+    root = layout.create_book(tmp_path, "A circus that follows the tide", "circus")
+    minutes = count()
+    journal = Journal.open(root, clock=lambda: NOON + 60 * next(minutes))
+    book = OpenBook(root, journal, layout.load_settings(root))
+
+    async def write(step: int, file: str, text: str, mode: Mode) -> None:
+        book.record(ev.StepStarted(step=step, limit=300))
+        if mode == "overwrite":
+            book.record(ev.FileRead(file=file, sha256=book.ledger.disk(file)))
+        await book.manuscript.write(f"{step}.0", file, text, mode, lambda _: "ok")
+
+    await write(1, "chapter_01.md", PROSE, "create")
+    mine = PROSE.replace("stood a circus tent", "stood a circus tent, striped [red] and 白")
+    (root / "chapter_01.md").write_text(mine, encoding="utf-8")
+    await book.watcher.scan(full=True)
+    await write(2, "chapter_01.md", mine.replace("“Forty,” she said", "“Forty-one,” she whispered"), "overwrite")
+    await write(3, "chapter_02.md", "# Low Water\n\nThe road was wet.\n", "create")
+    await write(4, "chapter_02.md", "\nNobody came.\n", "append")
+    session = PlayedSession(root, journal.read())
+    session.versions = MeasuredVersions(book)
+    yield session
+    await book.close()
 
 
 @pytest.fixture

@@ -46,6 +46,19 @@ def test_an_outage(snap_compare: Any, desk_of: Any, salt: Any, size: tuple[int, 
     assert snap_compare(desk_of(salt, clock=lambda: OUTAGE.at), terminal_size=size, run_before=fail)
 
 
+@pytest.mark.parametrize("size", [(200, 50), (80, 24)], ids=["200x50", "80x24"])
+def test_the_history(snap_compare: Any, desk_of: Any, written: Any, utc: None, size: tuple[int, int]) -> None:
+    async def look_back(pilot: Pilot[int]) -> None:
+        while not written.working:
+            await pilot.pause(0.01)
+        await pilot.press("h")
+        await pilot.pause(0.5)
+        await pilot.press("down", "down")
+        await pilot.pause(0.5)
+
+    assert snap_compare(desk_of(written, clock=lambda: 1_790_000_400.0), terminal_size=size, run_before=look_back)
+
+
 def test_the_help(snap_compare: Any, desk_of: Any, salt: Any) -> None:
     async def ask(pilot: Pilot[int]) -> None:
         await paused(salt)(pilot)

@@ -26,6 +26,7 @@ from studio.tui.fit import one_line, shown
 from studio.tui.live import Live
 from studio.tui.screens.backend_dialog import BackendDialog
 from studio.tui.screens.help import HelpScreen
+from studio.tui.screens.history import HistoryScreen
 from studio.tui.screens.line_dialog import LineDialog
 from studio.tui.widgets.banner import Banner
 from studio.tui.widgets.gauge import Gauge
@@ -56,6 +57,7 @@ class DeskScreen(Screen[int]):
         # With priority, what is typed next finds the keys already given away, however fast it comes.
         Binding("i", "say", "note", priority=True, tooltip="say something to the agent, or answer it"),
         Binding("e", "edit", "edit", tooltip="open the chapter in $VISUAL or $EDITOR"),
+        Binding("h", "history", "history", tooltip="every version of every file; put one back"),
         Binding("b", "backend", "backend", tooltip="another backend or model, after this reply or at once"),
         Binding("t", "app.next_theme", "theme", tooltip="the next theme"),
         Binding("r", "retry", "try again", tooltip="make the call that failed again, now"),
@@ -407,6 +409,10 @@ class DeskScreen(Screen[int]):
         said = "is locked: the agent can't change it." if locked else "is unlocked."
         self.notify(f"{one_line(file)} {said}", markup=False, timeout=3)
         self._dirty = True
+
+    def action_history(self) -> None:
+        """h."""
+        self.app.push_screen(HistoryScreen(self._session.versions, self._session.root.name, clock=self._clock))
 
     def action_search(self) -> None:
         """/."""

@@ -1,4 +1,4 @@
-"""The help: how to steer, and every key, taken from the bindings of the screen beneath."""
+"""The help: how to steer, or what else the screen is for, and every key, taken from the bindings of the screen beneath."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -42,7 +42,7 @@ STEERING = [
 
 
 class HelpScreen(ModalScreen[None]):
-    """Shows `STEERING` and the keys of the screen beneath."""
+    """Shows a few paragraphs and the keys of the screen beneath."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,ctrl+c", "dismiss", "Close", priority=True),
@@ -59,14 +59,24 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen Static { height: auto; width: 100%; }
     """
 
-    def __init__(self, bindings: Iterable[BindingType], more: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        bindings: Iterable[BindingType],
+        more: Iterable[tuple[str, str]] = (),
+        *,
+        title: str = "How to steer",
+        told: Iterable[tuple[str, str]] = STEERING,
+    ) -> None:
         """Make the page.
 
         Args:
             bindings: those with a tooltip are listed, with the tooltip as what the key does.
             more: (keys as shown, what they do), listed after them.
+            told: (heading, text), before the keys.
         """
         super().__init__()
+        self._title = title
+        self._told = list(told)
         self._keys = [
             (binding.key_display or binding.key, binding.tooltip)
             for binding in bindings
@@ -78,11 +88,11 @@ class HelpScreen(ModalScreen[None]):
         """One text that scrolls."""
         wide = max(len(key) for key, _ in self._keys)
         parts: list[tuple[str, str] | str] = []
-        for heading, text in STEERING:
+        for heading, text in self._told:
             parts += [(f"{heading}. ", "bold $primary"), f"{text}\n\n"]
         for key, what in self._keys:
             parts += [(f"{key:>{wide}}", "bold $accent"), f"   {what}\n"]
         with VerticalScroll() as page:
-            page.border_title = Content("How to steer")
+            page.border_title = Content(self._title)
             page.border_subtitle = Content("Esc closes")
             yield Static(Content.assemble(*parts))

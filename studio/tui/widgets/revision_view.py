@@ -1,0 +1,85 @@
+"""One revision to be read: what it changed word by word, its text, or whose its sentences are."""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Literal
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from studio.book.history import AUTHOR
+from studio.book.provenance import Sentence
+from studio.book.word_diff import Piece, lines_of
+from studio.book.words import count_words
+from studio.tui.fit import one_line, shown
+
+View = Literal["changes", "text", "whose"]
+VIEWS: tuple[View, ...] = ("changes", "text", "whose")
+
+_LOOKS = {"-": "strike $error", "+": "$success", "=": ""}
+_MOST = 400_000  # characters shown at once; a chapter has a tenth of it
+
+
+class RevisionView(VerticalScroll):
+    """Shows a `Content` that one of the functions below made."""
+
+    DEFAULT_CSS = """
+    RevisionView {
+        border: round $border-blurred;
+        border-title-color: $text-muted;
+        border-subtitle-color: $text-muted;
+        background: $background;
+        padding: 0 1;
+        scrollbar-size-vertical: 1;
+    }
+    RevisionView Static { width: 100%; max-width: 96; height: auto; }
+    """
+
+    can_focus: ClassVar[bool] = False  # type: ignore[misc]
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        yield Static(id="told", markup=False)
+
+    def show(self, title: Content, told: Content, *, subtitle: str = "") -> None:
+        """Show it, from its beginning."""
+        self.border_title = title
+        self.border_subtitle = Content(one_line(subtitle))
+        self.query_one("#told", Static).update(told)
+        self.scroll_home(animate=False)
+
+
+def title_of(view: View) -> Content:
+    """The three views, the one that is shown set off."""
+    parts = [(name, "bold $foreground" if name == view else "$text-muted") for name in VIEWS]
+    return Content.assemble(*[part for pair in parts for part in (pair, ("  ", ""))][:-1])
+
+
+def told_changes(pieces: Sequence[Piece]) -> Content:
+    """A difference, with a line of what is around it."""
+    lines = lines_of(pieces)
+    if not lines:
+        return Content.assemble(("Not one word differs.", "$text-muted"))
+    parts: list[tuple[str, str]] = []
+    for line in lines:
+        parts += [("⋮", "$text-muted")] if line is None else [(shown(text), _LOOKS[kind]) for kind, text in line]
+        parts.append(("\n", ""))
+    return Content.assemble(*parts)
+
+
+def told_text(text: str) -> Content:
+    """The whole text."""
+    rest = len(text) - _MOST
+    parts = [(shown(text[:_MOST]), "")]
+    return Content.assemble(*parts, *([(f"\n… and {rest:,} more characters", "$text-muted")] if rest > 0 else []))
+
+
+def told_whose(found: Iterable[Sentence]) -> Content:
+    """The text, the author's sentences set off; a line above says how many words are whose."""
+    runs = list(found)
+    words = {by: sum(count_words(one.text) for one in runs if one.by == by) for by in {one.by for one in runs}}
+    total, authors = sum(words.values()), words.get(AUTHOR, 0)
+    share = f" ({authors * 100 / total:.0f} %)" if total else ""
+    head = [(f"{authors:,} of {total:,} words are the author's{share}", "bold $secondary"), ("\n\n", "")]
+    return Content.assemble(*head, *[(shown(one.text), "$secondary" if one.by == AUTHOR else "") for one in runs])
