@@ -176,6 +176,8 @@ def describe(event: ev.Event) -> str:
             return f"✎ {event.file} is open in your editor and was written: load it anew before you save"
         case ev.AuthorRenamed():
             return f"✎ you renamed {event.file} to {event.to}"
+        case ev.ConflictCopyFound():
+            return f"≠ a sync program left a second version of {event.of}: {event.file}; compare them and remove one"
         case ev.LocksChanged(files=files):
             return f"⊘ locked: {', '.join(files)}" if files else "⊘ nothing is locked any more"
         case ev.NoteGiven(text=text):

@@ -21,6 +21,7 @@ from studio.backends.check import check
 from studio.backends.presets import presets
 from studio.book import layout
 from studio.book.journal import Journal, peek
+from studio.book.leavings import copied_from, is_leaving
 from studio.book.words import count_words
 from studio.config import Config, cache_folder, key_of, key_source, spill_folders
 from studio.errors import BookHeld, UsageError
@@ -327,6 +328,8 @@ def book_card(root: Path) -> BookCard:
     seen = peek(root)
     words, touched = 0, seen.touched
     for chapter in root.glob("*.md"):
+        if is_leaving(chapter.name) or copied_from(chapter.name):
+            continue
         with contextlib.suppress(OSError):
             touched = max(touched, chapter.stat().st_mtime)
             if chapter.name != "outline.md":

@@ -11,12 +11,10 @@ from pathlib import Path
 
 from studio.book.exchange import exchange, place_new
 from studio.book.layout import STUDIO, make_studio_folder, reading_order, sync_folder
+from studio.book.leavings import copied_from, is_leaving
 from studio.errors import BookError, BookGone, BookUnsaved, PathRefused
 
 _RESERVED = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])\s*(?:\..*)?", re.IGNORECASE)
-_LEAVING = re.compile(
-    r"\.|~\$|4913$|#.*#$|.*~$|.*\.(?:tmp|bak|swp|swo|swx|orig|part)$|.*___jb_(?:tmp|old)___", re.IGNORECASE
-)
 _OPEN_MARKS = (".{}.swp", ".{}.swo", ".#{}", ".~lock.{}#", "~${}")
 _CLOSED = {"exports"}  # folders of the book that are not the agent's
 _LONGEST = 200  # bytes of one part of a name
@@ -73,6 +71,8 @@ class Folder:
             wrong = "is reserved on some systems"
         elif is_leaving(part) or is_leaving(f"{part}.md"):
             wrong = "looks like an editor's temporary file"
+        elif copied_from(part) or copied_from(f"{part}.md"):
+            wrong = "looks like a sync program's second version of a file"
         if wrong:
             raise PathRefused(
                 f"The file name {_shown(raw)} {wrong}; use a plain one such as chapter_01.md or bible/people.md."
@@ -109,7 +109,11 @@ class Folder:
             raise PathRefused(f"{path.name} is a file, not a folder; use another name.")
 
     def names(self) -> list[str]:
-        """Every Markdown file of the book in reading order; no links, no dotfiles, no editors' leavings.
+        """Every Markdown file of the book in reading order; no links, no dotfiles, no leavings. Raises as `listing`."""
+        return self.listing()[0]
+
+    def listing(self) -> tuple[list[str], list[str]]:
+        """What `names` says, and the second versions that sync programs left: of Markdown files, and of folders.
 
         Raises:
             BookGone: the folder itself is not there: a book that was moved is not one that was emptied.
@@ -122,7 +126,8 @@ class Folder:
             raise BookError(
                 f"The book's folder {self.root} can't be read ({error.strerror}); mend its permissions."
             ) from error
-        return reading_order(_markdown(top, "", 1))
+        copies: list[str] = []
+        return reading_order(_markdown(top, "", 1, copies)), sorted(copies)
 
     def check_place(self) -> None:
         """Make sure that the folder is where it was. Raises `BookGone`."""
@@ -370,14 +375,18 @@ class Folder:
         return kept
 
 
-def _markdown(entries: list[os.DirEntry[str]], prefix: str, depth: int) -> Iterator[str]:
+def _markdown(entries: list[os.DirEntry[str]], prefix: str, depth: int, copies: list[str]) -> Iterator[str]:
     for entry in entries:
         if is_leaving(entry.name) or entry.is_symlink():
             continue
-        if entry.is_dir(follow_symlinks=False):
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if copied_from(entry.name):
+            if is_folder or entry.name.lower().endswith(".md"):
+                copies.append(prefix + entry.name)
+        elif is_folder:
             if depth < _DEEPEST and not (depth == 1 and _folded(entry.name) in _CLOSED):
                 with contextlib.suppress(OSError):  # just removed, or closed to us
-                    yield from _markdown(list(os.scandir(entry.path)), f"{prefix}{entry.name}/", depth + 1)
+                    yield from _markdown(list(os.scandir(entry.path)), f"{prefix}{entry.name}/", depth + 1, copies)
         elif entry.name.lower().endswith(".md") and entry.is_file(follow_symlinks=False):
             yield prefix + entry.name
 
@@ -392,11 +401,6 @@ def _read_plain(name: str, parent: int | None) -> bytes:
             return file.read()
     finally:
         os.close(handle)
-
-
-def is_leaving(name: str) -> bool:
-    """Whether a file's name is that of an editor's swap, lock, probe or backup file."""
-    return _LEAVING.match(name) is not None
 
 
 def _folded(name: str) -> str:

@@ -21,6 +21,7 @@ class Ledger:
         self._spoken = 0  # the seq of the author's last word to the agent
         self.locked: tuple[str, ...] = ()  # what the author locked, as last recorded
         self._temps: dict[str, ev.WriteIntended] = {}
+        self._copies: set[str] = set()  # second versions of sync programs that were told
 
     def apply(self, event: ev.Event) -> None:
         """Take one event in."""
@@ -52,6 +53,9 @@ class Ledger:
                     self._taken[file] = event.seq
             case ev.AuthorRenamed():
                 self._rename(event)
+            case ev.ConflictCopyFound(file=file):
+                self._copies.add(file)
+                self._disk.pop(file, None)  # an earlier studio took it for a file of the book
             case ev.NoteGiven() | ev.AnswerGiven():
                 self._spoken = event.seq
             case ev.LocksChanged(files=files):
@@ -140,6 +144,10 @@ class Ledger:
     def unsettled(self) -> list[ev.WriteIntended]:
         """Writes that were intended and not recorded as done: at most the last of each file."""
         return list(self._intents.values())
+
+    def is_told_copy(self, file: str) -> bool:
+        """Whether this second version, left by a sync program, was recorded."""
+        return file in self._copies
 
     def intent_of(self, temp: str) -> ev.WriteIntended | None:
         """The write that a temporary file was made for."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from studio import events as ev
 from studio.book.files import Folder
 from studio.book.journal import sha256_of
+from studio.book.leavings import copied_from
 from studio.book.ledger import Ledger
 from studio.book.locks import Locks
 from studio.book.saves import diff_of, record_author
@@ -62,10 +63,11 @@ class Watcher:
             BookError: the book's folder can't be read.
         """
         async with self._scanning:
-            found = await asyncio.to_thread(self._news, self._ledger.files(), full)
+            found, copies = await asyncio.to_thread(self._news, self._ledger.files(), full)
             if any(not text for text in found.values()):
                 await asyncio.sleep(SETTLED)
             self._note_locks()
+            self._note_copies(copies)
             found = self._without_renamed(found)
             # Between the look and here an agent's write may have come: what counts is the file as it is now.
             return [edited for file in found if (edited := self._take(file)) is not None]
@@ -75,6 +77,13 @@ class Watcher:
         locked = self._locks.patterns()
         if locked != self._ledger.locked:
             self._record(ev.LocksChanged(files=locked))
+
+    def _note_copies(self, copies: list[str]) -> None:
+        """Record once each second version that a sync program left."""
+        for file in copies:
+            if not self._ledger.is_told_copy(file):
+                folder, slash, last = file.rpartition("/")
+                self._record(ev.ConflictCopyFound(file=file, of=folder + slash + copied_from(last)))
 
     def _without_renamed(self, found: dict[str, str | None]) -> dict[str, str | None]:
         """`found` less the files that only got another name, which is recorded: one gone, one new with its text."""
@@ -90,17 +99,20 @@ class Watcher:
     def _is_gone(self, file: str) -> bool:
         return self._ledger.disk(file) != "" and self._folder.stat(file) is None
 
-    def _news(self, known: list[str], full: bool) -> dict[str, str | None]:
-        """Files that hold something we don't know, and what. In a thread: the ledger may be a moment old."""
-        names = self._folder.names()
+    def _news(self, known: list[str], full: bool) -> tuple[dict[str, str | None], list[str]]:
+        """Files that hold something we don't know, and what; and sync programs' copies.
+
+        In a thread: the ledger may be a moment old.
+        """
+        names, copies = self._folder.listing()
         news: dict[str, str | None] = {}
         for file in names:
             mark = self._mark(file)
             if full or mark is None or self._seen.get(file) != mark:
                 self._look(file, mark, news)
-        for file in sorted(set(known) - set(names)):
+        for file in sorted({*known} - {*names} - {*copies}):
             self._look(file, None, news)
-        return news
+        return news, copies
 
     def _look(self, file: str, mark: _Mark | None, news: dict[str, str | None]) -> None:
         self._seen.pop(file, None)

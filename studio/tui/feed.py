@@ -135,6 +135,10 @@ class Feed:
                 line(f"✎ {event.file} is open in your editor and was written: load it anew before you save", "author")
             case ev.AuthorRenamed():
                 line(f"✎ you renamed {event.file} to {event.to}", "author")
+            case ev.ConflictCopyFound(of=of):
+                line(
+                    f"≠ a sync program left a second version of {of}: {event.file}; compare them and remove one", "bad"
+                )
             case ev.LocksChanged(files=files):
                 line(f"⊘ locked: {', '.join(files)}" if files else "⊘ nothing is locked any more", "author")
             case ev.NoteGiven(text=text) | ev.AnswerGiven(text=text):

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from studio.book.exchange import exchange, exchange_by_steps
-from studio.book.files import Folder, is_leaving
+from studio.book.files import Folder
+from studio.book.leavings import is_leaving
 from studio.errors import BookError, BookUnsaved, PathRefused
 
 

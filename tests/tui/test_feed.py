@@ -130,6 +130,13 @@ SWITCHED = ev.BackendSwitched(
 )
 
 
+def test_a_second_version_that_a_sync_program_left_is_told_with_what_to_do() -> None:
+    _, panes = fed(ev.ConflictCopyFound(file="a (Case Conflict).md", of="a.md"))
+    assert "a sync program left a second version of a.md: a (Case Conflict).md; compare them and remove one" in (
+        panes["steering"].text
+    )
+
+
 def test_a_switch_says_what_is_different_now_a_line_each() -> None:
     _, pages = fed(SWITCHED)
     assert pages["steering"].text.split("\n\n") == [
