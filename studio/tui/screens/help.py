@@ -1,4 +1,4 @@
-"""The help: how to steer, or what else the screen is for, and every key, taken from the bindings of the screen beneath."""
+"""The help: how to steer, or what else the screen is for, and every key, taken from the bindings beneath."""
 
 from collections.abc import Iterable
 from typing import ClassVar
