@@ -305,6 +305,7 @@ class Manuscript:
         if disk is None:  # the author removed the file since: what was saved before that is a version
             record_author(self._record, file, late, base)
             record_author(self._record, file, None, late)
+            await self._journal.durable()  # before the only copy goes
             return
         written = await _in_thread(merged_late, base, late, disk, file, self._composer.view(file, disk))
         if written.text != disk or not self._journal.has_text(sha256_of(late)):  # else it was merged before a crash
