@@ -294,16 +294,15 @@ class Folder:
         """
         path = self.temp_path(temp)
         try:
-            make_studio_folder(self.root)
-            path.parent.mkdir(exist_ok=True)
+            self._make_folder(path.parent)
             with self._parent(name) as parent:
                 last = name.rpartition("/")[2]
                 os.rename(last, path, src_dir_fd=parent)  # temporary names are never used twice
                 if not stat.S_ISREG(path.lstat().st_mode):
                     os.rename(path, last, dst_dir_fd=parent)
                     raise PathRefused(f"{name} is no plain file; the studio leaves it alone.")
+                sync_folder(path.parent)  # first where it comes: an editor's last save may be in it
                 os.fsync(parent)
-            sync_folder(path.parent)
         except FileNotFoundError:
             return
         except OSError as error:
