@@ -304,13 +304,15 @@ class _Page:
 
     def restored(self, done: Restored, book: str) -> None:
         if self._json:
-            self._object(restored=done.why, files=list(done.files), before=done.before)
+            self._object(restored=done.why, files=done.files, before=done.before, in_editor=done.in_editor)
         elif not done.files:
             self._line(printable(f"Nothing to do: {done.why} is what stands there now."))
         else:
             one = len(done.files) == 1
             self._line(printable(f"{done.files[0] if one else f'{len(done.files)} files'} changed: {done.why}."))
             back = f"{shlex.quote(done.files[0])} --restore {done.before}" if one else f"--restore {done.before} --book"
+            if done.in_editor:
+                self._line(printable(done.warning()))
             self._line(printable(f"To take it back: studio history {shlex.quote(book)} {back}"))
 
     def pruned(self, done: Pruned) -> None:

@@ -51,6 +51,14 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     why: str  # what was asked for, as a clause
     files: tuple[str, ...]  # that changed; none: they were so already
     before: int  # restoring this revision takes it back
+    in_editor: tuple[str, ...] = ()  # of these, the ones that an editor has open with the text of before
+
+    def warning(self) -> str:
+        """What the author should do about the editors, as a sentence; "" when nothing."""
+        if not self.in_editor:
+            return ""
+        are = "is" if len(self.in_editor) == 1 else "are"
+        return f"{', '.join(self.in_editor)} {are} open in your editor: load it anew before you save."
 
 
 class Versions(Protocol):

@@ -138,4 +138,6 @@ class BookVersions(PastVersions):
             texts = tuple(text for sha256, text in new.items() if sha256 in wanted.values())
             await self._book.restoring.restore(wanted, why, *texts)
         done = [one.file for one in self.revisions()[before:] if one.who == AUTHOR]
-        return Restored(why=why, files=tuple(dict.fromkeys(done)), before=before)
+        files = tuple(dict.fromkeys(done))
+        in_editor = tuple(file for file in files if self._book.folder.open_in_editor(file))
+        return Restored(why=why, files=files, before=before, in_editor=in_editor)

@@ -1,5 +1,6 @@
 """Putting files back as they were: begun durably, carried on after a crash, and the author's act to everyone."""
 
+import asyncio
 from collections.abc import Mapping
 
 from studio import events as ev
@@ -19,6 +20,7 @@ class Restoring:
         self._record = record
         self._open: ev.RestoreBegun | None = None
         self._done: set[str] = set()  # ids of the writes of the open one that are on disk
+        self._lock = asyncio.Lock()
 
     def apply(self, event: ev.Event) -> None:
         """Take one event in."""
@@ -46,15 +48,16 @@ class Restoring:
         """
         if missing := [sha256 for sha256 in files.values() if sha256 and not self._is_there(sha256, texts)]:
             self._journal.text(missing[0])  # raises with the reason, before anything is touched
-        self._record(ev.RestoreBegun(files=dict(files), why=why), *texts)
-        await self._carry_on()
+        async with self._lock:
+            self._record(ev.RestoreBegun(files=dict(files), why=why), *texts)
+            await self._carry_on()
 
     def _is_there(self, sha256: str, texts: tuple[str, ...]) -> bool:
         return any(sha256_of(text) == sha256 for text in texts) or self._journal.has_text(sha256)
 
     async def settle(self) -> None:
         """After a crash, and after the manuscript has settled its writes: finish what was begun."""
-        if self._open is not None:
+        async with self._lock:
             await self._carry_on()
 
     async def _carry_on(self) -> None:

@@ -316,10 +316,10 @@ class HistoryScreen(Screen[None]):
         if done.files:
             one = len(done.files) == 1
             files, key = (done.files[0], "r") if one else (f"{len(done.files)} files", "R")
-            said = f"{files} changed: {done.why}. {key} on revision {done.before} takes it back."
+            said = f"{files} changed: {done.why}. {key} on revision {done.before} takes it back. {done.warning()}"
         else:
             said = f"Nothing to do: {done.why} is what stands there now."
-        self.notify(shown(said), markup=False, timeout=6)
+        self.notify(shown(said.strip()), markup=False, timeout=8)
         self.query_one(Timeline).highlighted = 0  # and stays at the newest, which this is about to be
         self._look()
 
