@@ -33,7 +33,7 @@ studio new "…" --backend openai --base-url http://127.0.0.1:8080/v1. `studio b
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `studio`; returns the exit code (0 finished, 1 failed, 2 usage, 3 waiting, 130 interrupted)."""
     _never_refuse_a_character()
-    parsed = _parser().parse_args(arguments)
+    parsed = _parse(arguments)
     flags = {name: getattr(parsed, name) for name in FLAGS if hasattr(parsed, name)}
     redact = Redactor()
     hide_secrets(redact, os.environ)
@@ -230,6 +230,17 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"studio: {printable(message)}. Try `{self.prog} --help`.\n")
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for. argparse can't see an optional FILE that comes after an option: it is left over here."""
+    parser = _parser()
+    parsed, rest = parser.parse_known_args(arguments)
+    if len(rest) == 1 and not rest[0].startswith("-") and getattr(parsed, "file", "") is None:
+        parsed.file = rest.pop()
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return parsed
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ from studio.book.layout import find_book
 from studio.book.provenance import runs
 from studio.book.pruning import KEEP, Pruned
 from studio.book.reading import in_words
-from studio.book.word_diff import Piece, lines_of, word_diff
+from studio.book.word_diff import Piece, lines_of, word_diff, words_changed
 from studio.book.words import count_words
 from studio.config import spill_folders
 from studio.errors import BookHeld, UsageError
@@ -98,7 +98,8 @@ def _read(past: PastVersions, asked: Asked, page: "_Page") -> None:
             raise UsageError("--diff wants one revision or two: --diff A B.")
         first, last = [_number(revisions, number, asked.book) for number in (*asked.diff, len(revisions))[:2]]
         for name, before, after in _pairs(revisions, file, first, last):
-            page.diff(name, word_diff(past.text(before), past.text(after)))
+            texts = past.text(before), past.text(after)
+            page.diff(name, word_diff(*texts), words_changed(*texts))
     elif asked.who:
         for name in [file] if file else state_at(revisions, len(revisions)):
             page.who(name, [(one.by, one.text) for one in runs(past.provenance(name))])
@@ -274,12 +275,11 @@ class _Page:
         else:
             self._out.write(printable(text) + "\n" * (not text.endswith("\n")))
 
-    def diff(self, file: str, pieces: Sequence[Piece]) -> None:
+    def diff(self, file: str, pieces: Sequence[Piece], words: tuple[int, int]) -> None:
         if self._json:
             self._object(file=file, diff=[[piece.kind, piece.text] for piece in pieces])
             return
-        added, removed = (sum(count_words(p.text) for p in pieces if p.kind == kind) for kind in "+-")
-        self._line(self._in("bold", printable(file)) + f"  +{added:,} −{removed:,} words")
+        self._line(self._in("bold", printable(file)) + f"  +{words[0]:,} −{words[1]:,} words")
         for line in lines_of(pieces):
             self._line(self._in("dim", "  …") if line is None else "  " + "".join(map(self._piece, line)))
         self._line()

@@ -224,6 +224,11 @@ def test_a_moment_can_be_said_in_many_ways() -> None:
 def test_the_command_line_hands_it_over(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["history", "tide", "chapter_01.md", "--show", "1", "--projects", str(root.parent)]) == 0
     assert capsys.readouterr().out == ONE
+    assert cli.main(["history", "tide", "--show", "3", "--projects", str(root.parent), "chapter_01.md"]) == 0
+    assert capsys.readouterr().out == TWO
+    with pytest.raises(SystemExit):
+        cli.main(["history", "tide", "--show", "3", "chapter_01.md", "more"])
+    assert "unrecognized arguments: chapter_01.md more" in capsys.readouterr().err
     assert cli.main(["history", "tide", "--restore", "2", "--book", "--projects", str(root.parent)]) == 0
     assert cli.main(["history", "tide", "--show", "77", "--projects", str(root.parent)]) == 2
     assert capsys.readouterr().err == "studio: There is no revision 77; tide has 1 to 6.\n"

@@ -1,5 +1,6 @@
 """A book's past as a front end asks for it: read by anyone, changed by who has the book."""
 
+import asyncio
 from collections.abc import Sequence
 
 from studio.agent.commands import Restored
@@ -110,7 +111,7 @@ class BookVersions(PastVersions):
     async def undo_agent(self, number: int, file: str | None = None) -> Restored:
         """Undo what the agent did after a revision; the author's sentences stay."""
         revisions = await self._up_to_date(number)
-        found = without_agent(revisions, number, self.text)
+        found = await asyncio.to_thread(without_agent, revisions, number, self.text)
         if file is not None:
             found = {name: text for name, text in found.items() if name == file}
         wanted = {name: "" if text is None else sha256_of(text) for name, text in found.items()}

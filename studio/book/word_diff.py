@@ -2,12 +2,13 @@
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from studio.book.merge import sentences
 from studio.book.sentence_diff import changes
-from studio.book.words import IDEOGRAPH, count_words
+from studio.book.words import IDEOGRAPH, words_of
 
 # A word with the marks inside it, a run of blanks, a line end, or any other single character; none is left out.
 _TOKEN = re.compile(rf"[{IDEOGRAPH}]|[^\W{IDEOGRAPH}](?:['’-]?[^\W{IDEOGRAPH}])*|\r?\n|[^\S\n]+|[^\w\s]", re.DOTALL)
@@ -67,10 +68,10 @@ def lines_of(pieces: Iterable[Piece], context: int = 1) -> list[list[Piece] | No
 
 
 def words_changed(before: str, after: str) -> tuple[int, int]:
-    """(words put in, words taken out) from one text to another."""
-    pieces = word_diff(before, after)
-    added = sum(count_words(piece.text) for piece in pieces if piece.kind == "+")
-    return added, sum(count_words(piece.text) for piece in pieces if piece.kind == "-")
+    """(words put in, words taken out) from one text to another; what only stands elsewhere counts as neither."""
+    one, other = (Counter(text.split("\n")) for text in (before, after))
+    gone, came = (Counter(words_of("\n".join(left.elements()))) for left in (one - other, other - one))
+    return (came - gone).total(), (gone - came).total()
 
 
 def _runs(one: Sequence[str], other: Sequence[str]) -> Iterator[tuple[int, int, int]]:

@@ -29,5 +29,9 @@ def count_words(text: str) -> int:
     syllables each counts one. Front matter, comments, the numbers of a list, the targets of links and all marks of
     Markdown count nothing.
     """
-    body = _MARKS.sub("", unicodedata.normalize("NFC", split_front_matter(text)[1]))
-    return sum(1 for _ in _WORD.finditer(body))
+    return len(words_of(text))
+
+
+def words_of(text: str) -> list[str]:
+    """The words that `count_words` counts."""
+    return _WORD.findall(_MARKS.sub("", unicodedata.normalize("NFC", split_front_matter(text)[1])))

@@ -32,7 +32,7 @@ async def test_it_lists_every_revision_and_shows_what_the_newest_changed(
     app = desk_of(written)
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot, glass)
-        await glass.shows(pilot, "1 ", "agent", "author", "step 4", "chapter_02.md", "+2", "+4", "+3 −3")
+        await glass.shows(pilot, "1 ", "agent", "author", "step 4", "chapter_02.md", "+2", "+4", "+2 −2")
         rows = [line for line in glass.text(app).splitlines() if "chapter_0" in line and "│" in line]
         assert [row.split()[1] for row in rows[:5]] == ["5", "4", "3", "2", "1"]
         await pilot.press("down", "down", "down")
