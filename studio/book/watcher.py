@@ -25,7 +25,7 @@ REHASH = 60.0  # seconds between two scans that trust no time stamp
 SETTLED = 0.1  # seconds after which an empty or missing file is believed: editors truncate, then write
 FRESH = 2.0  # seconds a time stamp is not trusted: two saves within its grain look the same
 
-_Mark = tuple[int, int, int]  # mtime in ns, size, inode
+_Mark = tuple[int, int, int, int]  # mtime and ctime in ns, size, inode; a program can set back only the first
 
 
 class Watcher:
@@ -39,25 +39,28 @@ class Watcher:
         record: ev.Record,
         *,
         rescan: float = RESCAN,
+        rehash: float = REHASH,
         hints: bool = True,
         locks: Locks | None = None,
     ) -> None:
-        """`rescan` in seconds; `hints` False: only our own scans, as where the system has no file events."""
+        """`rescan`, `rehash` in seconds; `hints` False: only our own scans, as where the system has no file events."""
         self._folder = folder
         self._ledger = ledger
         self._text_of = text_of
         self._record = record
         self._locks = locks or Locks(folder.root)
         self._rescan = rescan
+        self._rehash = rehash
         self._use_hints = hints
         self._seen: dict[str, _Mark] = {}
+        self._blank: dict[str, _Mark | None] = {}  # files found empty or missing in this scan, as they were then
         self._scanning = asyncio.Lock()
 
     async def scan(self, full: bool = False) -> list[ev.AuthorEdited]:
         """Look at every file once; returns what the author changed.
 
         Args:
-            full: read every file, also those whose time, size and inode are as they were.
+            full: read every file, also those whose times, size and inode are as they were.
 
         Raises:
             BookError: the book's folder can't be read.
@@ -104,6 +107,7 @@ class Watcher:
 
         In a thread: the ledger may be a moment old.
         """
+        self._blank.clear()
         names, copies = self._folder.listing()
         news: dict[str, str | None] = {}
         for file in names:
@@ -125,12 +129,14 @@ class Watcher:
             text_known = sha256 == self._ledger.disk(file)
             if not text_known and sha256 not in self._ledger.expected(file):
                 news[file] = text
-        if text_known and mark is not None and time.time() - mark[0] / 1e9 > FRESH:
+                if not text:
+                    self._blank[file] = mark
+        if text_known and mark is not None and time.time() - max(mark[:2]) / 1e9 > FRESH:
             self._seen[file] = mark
 
     def _mark(self, file: str) -> _Mark | None:
         status = self._folder.stat(file)
-        return (status.st_mtime_ns, status.st_size, status.st_ino) if status else None
+        return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino) if status else None
 
     def _take(self, file: str) -> ev.AuthorEdited | None:
         """Record the file as it is now, unless it turned out to be what we know."""
@@ -138,6 +144,8 @@ class Watcher:
             text = self._folder.read(file)
         except BookError:
             return None
+        if not text and self._blank.get(file, ()) != self._mark(file):
+            return None  # an editor that truncates and is about to write; the next scan looks again
         sha256, known = "" if text is None else sha256_of(text), self._ledger.disk(file)
         if sha256 == known or sha256 in self._ledger.expected(file):
             return None
@@ -157,7 +165,7 @@ class Watcher:
         rehashed = time.monotonic()
         try:
             while True:
-                full = time.monotonic() - rehashed > REHASH
+                full = time.monotonic() - rehashed > self._rehash
                 if full:
                     rehashed = time.monotonic()
                 try:

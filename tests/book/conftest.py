@@ -44,8 +44,8 @@ class Book:
         self.events.append(stamped)
         return stamped
 
-    def watcher(self, *, hints: bool = True, rescan: float = 0.5) -> Watcher:
-        return Watcher(self.folder, self.ledger, self.journal.text, self.record, hints=hints, rescan=rescan)
+    def watcher(self, *, hints: bool = True, rescan: float = 0.5, **settings: Any) -> Watcher:
+        return Watcher(self.folder, self.ledger, self.journal.text, self.record, hints=hints, rescan=rescan, **settings)
 
     def named(self, *kinds: type[ev.Event]) -> list[ev.Event]:
         return [event for event in self.events if isinstance(event, kinds)]
