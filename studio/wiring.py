@@ -20,11 +20,11 @@ from studio.backends.catalog import open_backend
 from studio.backends.check import check
 from studio.backends.presets import presets
 from studio.book import layout
+from studio.book.files import Folder
 from studio.book.journal import Journal, peek
-from studio.book.leavings import copied_from, is_leaving
 from studio.book.words import count_words
 from studio.config import Config, cache_folder, key_of, key_source, spill_folders
-from studio.errors import BookHeld, UsageError
+from studio.errors import BookError, BookHeld, UsageError
 
 # Without a flag or a setting, a key that is there says which backend its owner means.
 EMBEDDED_HINT = (
@@ -327,13 +327,13 @@ def book_card(root: Path) -> BookCard:
     """What the library says of a book, without opening it for work."""
     seen = peek(root)
     words, touched = 0, seen.touched
-    for chapter in root.glob("*.md"):
-        if is_leaving(chapter.name) or copied_from(chapter.name):
-            continue
-        with contextlib.suppress(OSError):
-            touched = max(touched, chapter.stat().st_mtime)
-            if chapter.name != "outline.md":
-                words += count_words(chapter.read_text(encoding="utf-8", errors="replace"))
+    folder = Folder(root)
+    with contextlib.suppress(BookError):  # just removed, or closed to us
+        for name in folder.names():
+            found = folder.stat(name)
+            touched = max(touched, found.st_mtime if found is not None else 0.0)
+            if "/" not in name and name != "outline.md":
+                words += count_words((folder.read_bytes(name) or b"").decode("utf-8", "replace"))
     if not touched:
         with contextlib.suppress(OSError):
             touched = root.stat().st_mtime

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from studio.book.exchange import exchange, place_new
-from studio.book.layout import STUDIO, make_studio_folder, reading_order, sync_folder
+from studio.book.layout import STUDIO, make_private_folder, make_studio_folder, reading_order, sync_folder
 from studio.book.leavings import copied_from, is_leaving
 from studio.errors import BookError, BookGone, BookUnsaved, PathRefused
 
@@ -234,7 +234,7 @@ class Folder:
         """A folder beside the record, its name flushed: what is displaced into it must not go with it."""
         if folder not in self._lasting or not folder.is_dir():
             make_studio_folder(self.root)
-            folder.mkdir(exist_ok=True)
+            make_private_folder(folder)
             sync_folder(folder.parent)
             self._lasting.add(folder)
 
@@ -249,7 +249,8 @@ class Folder:
         part = path.with_suffix(".part")
         try:
             self._make_folder(path.parent)
-            with part.open("wb") as file:
+            part.unlink(missing_ok=True)  # of a write that was killed
+            with part.open("xb") as file:
                 file.write(text.encode("utf-8"))
                 file.flush()
                 os.fsync(file.fileno())
@@ -367,7 +368,8 @@ class Folder:
 
     def keep(self, temp: str, name: str) -> Path:
         """Keep what a temporary file holds, which can't be a version, beside the record; returns where."""
-        kept = self.root / STUDIO / "kept" / f"{temp.partition('.')[0][:8]}-{name.replace('/', '-')}"
+        flat = name.replace("/", "-").encode("utf-8", "replace")[-_LONGEST:].decode("utf-8", "ignore")
+        kept = self.root / STUDIO / "kept" / f"{temp.partition('.')[0][:8]}-{flat}"
         self._make_folder(kept.parent)
         self.temp_path(temp).replace(kept)
         sync_folder(kept.parent)

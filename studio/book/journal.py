@@ -5,7 +5,9 @@ of one kind become one record, at the latest 250 ms after the first of them.
 """
 
 import asyncio
+import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -18,7 +20,7 @@ from typing import Any
 import msgspec
 
 from studio import events as ev
-from studio.book.layout import STUDIO, make_studio_folder
+from studio.book.layout import STUDIO, make_studio_folder, refuse_odd_file
 from studio.book.lock import BEAT, BookLock
 from studio.book.pruning import KEEP, LIMIT, Pruned, prunable, remove_versions
 from studio.book.pruning import KINDS as PRUNING_KINDS
@@ -32,6 +34,16 @@ log = logging.getLogger(__name__)
 GROUPED = 0.25  # seconds a delta may wait for its neighbours
 
 __all__ = ["Journal", "JournalReader", "Peek", "peek", "sha256_of"]
+
+
+def _make_private(file: Path, *, new: bool) -> None:
+    """SQLite follows links, and makes a file that others may read. Raises `OSError`."""
+    if refuse_odd_file(file):
+        if file.stat().st_mode & 0o077:
+            with contextlib.suppress(PermissionError):  # another's, or a file system that has no modes
+                file.chmod(0o600)
+    elif new:
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 class _Record(msgspec.Struct):
@@ -95,6 +107,9 @@ class Journal(JournalReader):
         """
         try:
             make_studio_folder(book)
+            refuse_odd_file(book / STUDIO / "lock")
+            for ending in ("", "-wal", "-shm"):
+                _make_private(book / STUDIO / f"{FILE}{ending}", new=not ending)
         except OSError as error:
             raise BookError(
                 f"{book} can't be written ({error.strerror}); mend its permissions or free some room."

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import errno
 import os
 import re
 import shutil
@@ -91,7 +92,8 @@ def _yaml(values: dict[str, object]) -> str:
 def _replace(path: Path, text: str) -> None:
     temp = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temp.open("w", encoding="utf-8", newline="\n") as file:
+        temp.unlink(missing_ok=True)
+        with temp.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -189,15 +191,18 @@ def _make_folder(projects: Path, name: str, *, exact: bool) -> Path:
 
 
 def make_studio_folder(root: Path) -> Path:
-    """The folder of the record, `.studio/`: the owner's alone, and ignored by git. Raises `OSError`.
+    """The folder of the record, `.studio/`: the owner's alone, and ignored by git.
 
     Its name and the book's are flushed even if both are there: whoever made them may not have come to it.
+
+    Raises:
+        OSError: it can't be made, or a link or a file stands there.
     """
-    folder = root / STUDIO
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = make_private_folder(root / STUDIO)
     ignore = folder / ".gitignore"
     if not ignore.exists() or not ignore.stat().st_size:
-        with ignore.open("w", encoding="utf-8") as file:
+        handle = os.open(ignore, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write("*\n")
             file.flush()
             os.fsync(file.fileno())
@@ -206,6 +211,34 @@ def make_studio_folder(root: Path) -> Path:
     with contextlib.suppress(OSError):  # the folder above may not be ours to read
         sync_folder(root.resolve().parent)
     return folder
+
+
+def make_private_folder(folder: Path) -> Path:
+    """A folder for its owner alone, also when it was there and open to others.
+
+    Raises:
+        OSError: it can't be made, or a link or a file stands there: nothing is written where a link leads.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(handle).st_mode & 0o077:
+            with contextlib.suppress(PermissionError):  # another's, or a file system that has no modes
+                os.fchmod(handle, 0o700)
+    finally:
+        os.close(handle)
+    return folder
+
+
+def refuse_odd_file(file: Path) -> bool:
+    """Whether there is such a file. Raises `OSError` for what is no plain file: no link is followed, no pipe opened."""
+    try:
+        mode = file.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.ELOOP if stat.S_ISLNK(mode) else errno.EINVAL, f"{file.name} is no plain file", str(file))
+    return True
 
 
 def _check_name(name: str) -> None:

@@ -64,7 +64,7 @@ class BookLock:
         handle = -1
         book, host = path.parent.parent.name, host or socket.gethostname()
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
             has_locks = _take(handle, book)
             before = _owner(handle)
             if (
@@ -125,7 +125,7 @@ class BookLock:
     def is_held(path: Path) -> bool:
         """Whether some process holds the lock now."""
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return False
         try:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from studio import events as ev
-from studio.book.layout import STUDIO
+from studio.book.layout import STUDIO, refuse_odd_file
 from studio.book.lock import BookLock
 from studio.book.recovery import connect, tells_damage, unpack
 from studio.errors import BookError, BookUnsaved
@@ -115,8 +115,11 @@ class JournalReader:
         """Nothing is held between two reads."""
 
     def _select(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        if not self._file.exists():
-            return
+        try:
+            if not refuse_odd_file(self._file):
+                return
+        except OSError as error:
+            raise self._unreadable(error) from error
         try:
             with closing(connect(self._file, read_only=True)) as connection:
                 yield from connection.execute(query, values)
@@ -155,7 +158,7 @@ def peek(book: Path) -> Peek:
     file = book / STUDIO / FILE
     held = BookLock.is_held(book / STUDIO / LOCK)
     try:
-        if not file.exists():
+        if not refuse_odd_file(file):
             return Peek(held=held)
         touched = file.stat().st_mtime
     except OSError:

@@ -16,7 +16,8 @@ from textual.worker import Worker, WorkerCancelled, WorkerState
 from studio import events as ev
 from studio.agent.commands import BackendCard, Session
 from studio.agent.progress import Progress
-from studio.errors import StudioError
+from studio.book.files import Folder
+from studio.errors import BookError, StudioError
 from studio.tui.asked import Asked, asked_words, is_over, waits_for_retry
 from studio.tui.book_files import BookFiles
 from studio.tui.countdown import seconds_left
@@ -368,8 +369,8 @@ class DeskScreen(Screen[int]):
     def _read(self, file: str) -> None:
         try:
             self._panes.read(self._session.root, file)
-        except OSError as error:
-            self.notify(f"{one_line(file)} can't be read ({error.strerror}).", severity="warning", markup=False)
+        except BookError as error:
+            self.notify(shown(str(error)), severity="warning", markup=False)
         self._dirty = True
 
     def action_live(self) -> None:
@@ -388,6 +389,8 @@ class DeskScreen(Screen[int]):
             self.notify(missing, markup=False)
             return
         try:
+            if file not in Folder(self._session.root).names():  # gone, or a link to elsewhere by now
+                raise StudioError(f"{file} is no file of the book any more.")
             await edit_in_terminal(self.app, self._session.root / file)
         except StudioError as error:
             self.notify(shown(str(error)), severity="warning", markup=False, timeout=8)

@@ -5,6 +5,8 @@ from pathlib import Path
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from studio.book.files import Folder
+from studio.errors import BookError
 from studio.tui.feed import Feed
 from studio.tui.fit import shown
 from studio.tui.widgets.file_list import FileList, Listed
@@ -83,8 +85,11 @@ class Panes(Horizontal):
     # --- a file of the book in the prose pane ---------------------------------------------------------------------
 
     def read(self, root: Path, file: str) -> None:
-        """Show a file as it is on disk. Raises `OSError`."""
-        raw = (root / file).read_bytes()
+        """Show a file as it is on disk. Raises `BookError` when it can't be read, or is none of the book's."""
+        folder = Folder(root)
+        raw = folder.read_bytes(file) if file in folder.names() else None
+        if raw is None:
+            raise BookError(f"{file} can't be read: it is no file of the book any more.")
         text: Wrapped = new_text()
         text.append(shown(raw.decode("utf-8-sig", "replace").replace("\r\n", "\n")), "plain")
         place: Anchor | None = Anchor(0, 0)
