@@ -10,7 +10,6 @@ import logging
 import os
 import queue
 import sqlite3
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,14 +19,15 @@ from typing import Any
 import msgspec
 
 from studio import events as ev
+from studio.book.committing import Flush, Record, Writer
 from studio.book.layout import STUDIO, make_studio_folder, refuse_odd_file
-from studio.book.lock import BEAT, BookLock
+from studio.book.lock import BookLock
 from studio.book.pruning import KEEP, LIMIT, Pruned, prunable, remove_versions
 from studio.book.pruning import KINDS as PRUNING_KINDS
-from studio.book.reading import FILE, LOCK, JournalReader, Peek, peek, sha256_of, size_of, tag
-from studio.book.recovery import add_rows, connect, is_sound, pack, set_aside_and_recover, tells_damage
-from studio.book.spill import Spill
-from studio.errors import BookError, BookGone, BookHeld, BookUnsaved
+from studio.book.reading import FILE, LOCK, JournalReader, Peek, peek, sha256_of, size_of
+from studio.book.recovery import connect, is_sound, set_aside_and_recover
+from studio.book.spill import Spill, take_back
+from studio.errors import BookError, BookGone
 
 log = logging.getLogger(__name__)
 
@@ -46,20 +46,6 @@ def _make_private(file: Path, *, new: bool) -> None:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
-class _Record(msgspec.Struct):
-    """One transaction's worth: an event and the texts it is about."""
-
-    event: ev.Event
-    body: bytes  # the event encoded: what can't be encoded is refused where it was published
-    texts: tuple[str, ...] = ()
-
-
-class _Flush(msgspec.Struct):
-    """Asks the writer to say when everything before it is committed."""
-
-    done: Callable[[BookError | None], object]
-
-
 class Journal(JournalReader):
     """The one writer of a book's record."""
 
@@ -75,15 +61,15 @@ class Journal(JournalReader):
         self._group_of: ev.Delta | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._unsaved: dict[str, str] = {}  # versions queued, not committed yet
-        self._queue: queue.SimpleQueue[_Record | _Flush | None] = queue.SimpleQueue()
-        self._committed: deque[_Record] = deque()  # on disk, and the readers not told yet
+        self._queue: queue.SimpleQueue[Record | Flush | None] = queue.SimpleQueue()
+        self._committed: deque[Record] = deque()  # on disk, and the readers not told yet
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._on_refused: Callable[[BookError], None] | None = None
         connection = connect(self._file)
-        self.recovered = " ".join(part for part in (recovered, _take_back(connection, spill, root.name)) if part)
+        self.recovered = " ".join(part for part in (recovered, take_back(connection, spill, root.name)) if part)
         self._seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-        self._writer = _Writer(self._file, connection, lock, spill, self._queue, self._on_commit, self._on_refusal)
+        self._writer = Writer(self._file, connection, lock, spill, self._queue, self._on_commit, self._on_refusal)
         self._writer.start()
 
     @classmethod
@@ -162,7 +148,7 @@ class Journal(JournalReader):
         self._seq += 1
         for text in texts:
             self._unsaved[sha256_of(text)] = text
-        self._queue.put(_Record(stamped, body, texts))
+        self._queue.put(Record(stamped, body, texts))
         return stamped
 
     def _append_delta(self, event: ev.Delta) -> None:
@@ -214,7 +200,7 @@ class Journal(JournalReader):
                 if not waiting.done():
                     waiting.set_result(error)
 
-        self._queue.put(_Flush(lambda error: self._in_loop(settle, error)))
+        self._queue.put(Flush(lambda error: self._in_loop(settle, error)))
         error = await waiting
         if error is not None:
             raise error
@@ -232,7 +218,7 @@ class Journal(JournalReader):
         if self._on_refused is not None:
             self._in_loop(self._on_refused, error)
 
-    def _on_commit(self, records: list[_Record]) -> None:
+    def _on_commit(self, records: list[Record]) -> None:
         """Called in the writer's thread."""
         self._committed.extend(records)
         self._in_loop(self._tell)
@@ -309,133 +295,6 @@ class Journal(JournalReader):
                 log.info("%d old versions pruned, %d bytes freed", pruned.versions, pruned.freed)
         except BookError as error:
             log.warning("%s", error)
-
-
-class _Writer(threading.Thread):
-    """The one thread that writes. What could not be written is kept in order and tried again at the next flush."""
-
-    def __init__(
-        self,
-        file: Path,
-        connection: sqlite3.Connection,
-        lock: BookLock,
-        spill: Spill,
-        todo: "queue.SimpleQueue[_Record | _Flush | None]",
-        committed: Callable[[list[_Record]], None],
-        refused: Callable[[BookError], None],
-    ) -> None:
-        super().__init__(name="journal", daemon=True)
-        self._file = file
-        self._connection: sqlite3.Connection | None = connection
-        self._lock = lock
-        self._spill = spill
-        self._todo = todo
-        self._committed = committed
-        self._refused = refused
-        self._held: list[_Record] = []
-        self._failed = False
-        self._lost: BookHeld | None = None  # the book is another studio's now: nothing is ever written again
-
-    def run(self) -> None:
-        """Commit until told to end, with a heartbeat now and then."""
-        while True:
-            items = self._next()
-            flushes = [item for item in items if isinstance(item, _Flush)]
-            self._held.extend(item for item in items if isinstance(item, _Record))
-            error = None
-            # After a failure only a flush tries again: somebody is there then to be told how it went.
-            if self._held and (flushes or None in items or not self._failed):
-                error = self._commit()
-                if error is not None and not self._failed:
-                    self._refused(error)
-                self._failed = error is not None
-            for flush in flushes:
-                flush.done(error)
-            if None in items:
-                self._close()
-                return
-
-    def _next(self) -> "list[_Record | _Flush | None]":
-        """What has come since, waiting for the first of it; nothing when a heartbeat was due meanwhile."""
-        items: list[_Record | _Flush | None] = []
-        try:
-            items.append(self._todo.get(timeout=BEAT))
-            while True:
-                items.append(self._todo.get_nowait())
-        except queue.Empty:
-            pass
-        try:
-            self._lock.beat()
-        except BookHeld as lost:
-            self._lost = lost
-        return items
-
-    def _commit(self) -> BookError | None:
-        rows = [(record.event.seq, record.event.at, tag(type(record.event)), record.body) for record in self._held]
-        versions = [pack(text) for record in self._held for text in record.texts]
-        try:
-            self._check_ours()
-            # A connection that failed to flush may believe that it did: a new one starts from what is on the disk.
-            if self._connection is None:
-                self._connection = connect(self._file)
-            with self._connection:
-                # What a commit that seemed to fail did write is there already, under the same number.
-                add_rows(self._connection, rows, versions)
-        except BookHeld as lost:
-            self._lost = lost
-            self._close()
-            self._spill.keep(rows, versions)
-            return lost
-        except (sqlite3.Error, BookError) as error:
-            self._close()
-            kept = self._spill.keep(rows, versions)
-            where = f"in memory and in {kept}" if kept is not None else "in memory"
-            if isinstance(error, sqlite3.DatabaseError) and tells_damage(error):
-                return BookUnsaved(
-                    f"The record {self._file} is damaged ({error}). What came since is held {where}: close the studio "
-                    "and open the book again, and the record is mended."
-                )
-            return BookUnsaved(
-                f"The record {self._file} can't be written ({error}). What came since is held {where}, and the run "
-                "goes on by itself when there is room."
-            )
-        if self._failed:
-            self._spill.clear()
-        done, self._held = self._held, []
-        self._committed(done)
-        return None
-
-    def _check_ours(self) -> None:
-        """Raises `BookHeld`; `BookGone` where a new connection would find another book's record, or none."""
-        if self._lost is not None:
-            raise self._lost
-        self._lock.check()
-        if self._connection is None and not self._lock.is_at(self._file.with_name(LOCK)):
-            raise BookGone("its folder is not where it was")
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-
-def _take_back(connection: sqlite3.Connection, spill: Spill, book: str) -> str:
-    """Bring into the record what an earlier studio could not write; returns what to tell the author."""
-    spilt = spill.read()
-    if not spilt.events:
-        return ""
-    last = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-    new = [row for row in spilt.events if row[0] > last]
-    fits = True
-    for seq, _, _, body in spilt.events[: len(spilt.events) - len(new)]:
-        fits = fits and connection.execute("SELECT body FROM events WHERE seq = ?", (seq,)).fetchone() == (body,)
-    if not fits:
-        aside = spill.set_aside()
-        return f"What could not be written into the record of {book} does not fit it any more; it is kept as {aside}."
-    with connection:
-        add_rows(connection, new, spilt.versions)
-    spill.clear()
-    return f"{len(new):,} events that {book} could not take before are in its record now." if new else ""
 
 
 def _whole_characters(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import sqlite3
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from studio.book.layout import sync_folder
-from studio.book.recovery import EventRow, VersionRow
+from studio.book.recovery import EventRow, VersionRow, add_rows
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,25 @@ class Spill:
                     file.replace(aside)
                     return aside
         return None
+
+
+def take_back(connection: sqlite3.Connection, spill: Spill, book: str) -> str:
+    """Bring into the record what an earlier studio could not write; returns what to tell the author."""
+    spilt = spill.read()
+    if not spilt.events:
+        return ""
+    last = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+    new = [row for row in spilt.events if row[0] > last]
+    fits = True
+    for seq, _, _, body in spilt.events[: len(spilt.events) - len(new)]:
+        fits = fits and connection.execute("SELECT body FROM events WHERE seq = ?", (seq,)).fetchone() == (body,)
+    if not fits:
+        aside = spill.set_aside()
+        return f"What could not be written into the record of {book} does not fit it any more; it is kept as {aside}."
+    with connection:
+        add_rows(connection, new, spilt.versions)
+    spill.clear()
+    return f"{len(new):,} events that {book} could not take before are in its record now." if new else ""
 
 
 def _write(file: Path, body: bytes) -> None:
