@@ -200,7 +200,7 @@ def make_studio_folder(root: Path) -> Path:
     """
     folder = make_private_folder(root / STUDIO)
     ignore = folder / ".gitignore"
-    if not ignore.exists() or not ignore.stat().st_size:
+    if not os.path.lexists(ignore) or (not ignore.is_symlink() and not ignore.stat().st_size):
         handle = os.open(ignore, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write("*\n")
