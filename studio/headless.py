@@ -168,6 +168,8 @@ def describe(event: ev.Event) -> str:
         case ev.ToolFinished():
             first = event.result.strip().splitlines()
             return f"{'✓' if event.ok else '✗'} {event.name}: {first[0] if first else 'done'}"
+        case ev.RestoreBegun(why=why):
+            return f"↺ you put back {why}"
         case ev.AuthorEdited():
             return (
                 f"✎ you edited {event.file}: {event.words:,} words" if event.sha256 else f"✎ you removed {event.file}"

@@ -115,7 +115,7 @@ class BookVersions(PastVersions):
         if file is not None:
             found = {name: text for name, text in found.items() if name == file}
         wanted = {name: "" if text is None else sha256_of(text) for name, text in found.items()}
-        why = f"{file or 'the book'} without what the agent did since revision {number}"
+        why = f"{file or 'the book'} as it is without what the agent did since revision {number}"
         return await self._carry_out(wanted, why, *(text for text in found.values() if text is not None))
 
     async def _up_to_date(self, number: int) -> Sequence[Revision]:

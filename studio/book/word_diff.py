@@ -13,6 +13,7 @@ from studio.book.words import IDEOGRAPH, words_of
 # A word with the marks inside it, a run of blanks, a line end, or any other single character; none is left out.
 _TOKEN = re.compile(rf"[{IDEOGRAPH}]|[^\W{IDEOGRAPH}](?:['’-]?[^\W{IDEOGRAPH}])*|\r?\n|[^\S\n]+|[^\w\s]", re.DOTALL)
 _TOO_MANY = 4_000_000  # pairs of words above which two passages are told as replaced: difflib would take seconds
+_AFTER = ".,;:!?\"'”’»)]*_"  # what may follow a word and is no part of it
 _ENDS = frozenset(".!?…。！？\n")  # what is the same up to the end of a sentence is no mere remnant
 _ISLAND = 3  # words that must stay the same between two changes, else they are one
 
@@ -70,7 +71,10 @@ def lines_of(pieces: Iterable[Piece], context: int = 1) -> list[list[Piece] | No
 def words_changed(before: str, after: str) -> tuple[int, int]:
     """(words put in, words taken out) from one text to another; what only stands elsewhere counts as neither."""
     one, other = (Counter(text.split("\n")) for text in (before, after))
-    gone, came = (Counter(words_of("\n".join(left.elements()))) for left in (one - other, other - one))
+    gone, came = (
+        Counter(word.rstrip(_AFTER) for word in words_of("\n".join(left.elements())))
+        for left in (one - other, other - one)
+    )
     return (came - gone).total(), (gone - came).total()
 
 

@@ -127,6 +127,8 @@ class Feed:
                 line(f"! {error}", "bad")
             case ev.DiskBack():
                 line("■ the disk takes it again; nothing was lost", "good")
+            case ev.RestoreBegun(why=why):
+                line(f"↺ you put back {why}", "author")
             case ev.AuthorEdited(file=file, sha256=""):
                 line(f"✎ you removed {file}", "author")
             case ev.AuthorEdited(file=file, words=words):

@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from played_book import CHAPTER, OTHER, Stage, writes
+from played_book import ONE as ONE_MD
 
 from studio import events as ev
 from studio.agent.open_book import OpenBook
 from studio.agent.past import BookVersions
 from studio.book import layout
+from studio.book.journal import sha256_of
 from studio.errors import BookError
 
 ONE = "# Ebb\n\nThe lamp was lit. Mara waited.\n"
@@ -56,6 +59,29 @@ async def test_a_file_that_an_editor_has_open_is_named(book: OpenBook) -> None:
     done = await BookVersions(book).restore_book(2)
     assert (done.files, done.in_editor) == (("a.md", "b.md"), ("a.md",))
     assert done.warning() == "a.md is open in your editor: load it anew before you save."
+
+
+async def test_a_run_finishes_a_restore_that_a_crash_cut_short_and_tells_the_agent(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    await stage.start()
+    try:
+        await stage.play(writes(), writes(OTHER, mode="overwrite"))
+        book = OpenBook.open(tmp_path / "tide")
+        # As a studio leaves it that is killed before the first file is exchanged.
+        book.record(ev.RestoreBegun(files={ONE_MD: sha256_of(CHAPTER)}, why="chapter_01.md as of revision 1"))
+        book.record(ev.NoteGiven(text="Go on."))
+        await book.close()
+        played = await stage.play()
+    finally:
+        await stage.stop()
+    assert played.files[ONE_MD] == CHAPTER.encode()
+    assert [
+        type(event) for event in played.of(ev.Event) if isinstance(event, ev.AuthorEdited | ev.RestoreFinished)
+    ] == [
+        ev.AuthorEdited,
+        ev.RestoreFinished,
+    ]
+    assert "-The tide came in again." in played.told(0) and "+The tide went out." in played.told(0)
 
 
 async def test_a_revision_that_is_not_there_is_refused(book: OpenBook) -> None:

@@ -94,4 +94,6 @@ def test_it_reads_as_a_person_would_mark_it(before: str, after: str, reads: str)
 def test_it_counts_the_words_put_in_and_taken_out() -> None:
     assert words_changed("The lamp was lit. Rain.", "The lamp was dark and cold. Rain.") == (3, 1)
     assert words_changed("", "One two.") == (2, 0)
+    assert words_changed("One two.", "One two, three.") == (1, 0)
+    assert words_changed("One.\n\nTwo.\n", "Two.\n\nOne.\n") == (0, 0)  # they only changed places
     assert words_changed("Same.", "Same.") == (0, 0)
