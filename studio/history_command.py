@@ -238,7 +238,10 @@ class _Page:
         self._out.write(f"{text}\n")
 
     def _object(self, **fields: object) -> None:
-        self._line(msgspec.json.encode(fields).decode())
+        line = msgspec.json.encode(fields).decode()
+        for end in "\x85\u2028\u2029":  # that some readers take for the end of a line
+            line = line.replace(end, f"\\u{ord(end):04x}")
+        self._line(line)
 
     def _in(self, look: str, text: str) -> str:
         return f"\x1b[{_COLOURS[look]}m{text}\x1b[0m" if self._colour and look in _COLOURS and text else text

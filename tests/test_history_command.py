@@ -146,6 +146,14 @@ def test_what_the_agent_did_since_is_undone_and_the_authors_stays(history: Calla
     assert not (root / "章一.md").exists()
 
 
+def test_json_is_one_object_a_line_whatever_the_text_holds(history: Callable[..., str], root: Path) -> None:
+    text = "One\u2028two\x85three\u2029four\nfive.\n"
+    (root / "chapter_01.md").write_text(text)
+    history(restore=4, file="章一.md")  # looks at the disk
+    (line,) = history(show=5, json=True).splitlines()
+    assert json.loads(line)["text"] == text
+
+
 def test_a_prune_says_what_it_did(history: Callable[..., str]) -> None:
     assert history(prune=True) == "Nothing to prune: every version is the author's, or is still of use.\n"
     assert json.loads(history(prune=True, json=True)) == {"pruned": 0, "freed": 0}

@@ -1,10 +1,12 @@
 """The history on the screen: who changed what, word by word; putting back asks first, and says what came of it."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from studio.agent.commands import Restored
 from studio.tui.app import StudioApp
 from studio.tui.screens.desk import DeskScreen
 from studio.tui.screens.history import HistoryScreen
@@ -90,6 +92,29 @@ async def test_r_puts_the_file_back_after_a_word_of_the_authors(desk_of: DeskOf,
         await glass.shows(pilot, "6 revisions of 2 files", "▇█████")
         assert "r on revision 5 takes it back." in said(app)
         assert "[red]" not in chapter.read_text() and "“Forty,” she said" in chapter.read_text()
+
+
+async def test_a_restore_goes_on_when_its_screen_is_left(desk_of: DeskOf, written: Any, glass: Any) -> None:
+    restore, may_go_on = written.versions.restore, asyncio.Event()
+
+    async def slow(file: str, number: int) -> Restored:
+        await may_go_on.wait()
+        done: Restored = await restore(file, number)
+        return done
+
+    written.versions.restore = slow
+    app = desk_of(written)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot, glass)
+        await pilot.press("end", "r")
+        await glass.shows(pilot, "Enter does it")
+        await pilot.press("enter")
+        await glass.hides(pilot, "Enter does it")
+        await pilot.press("escape")
+        await glass.until(pilot, lambda: isinstance(app.screen, DeskScreen))
+        may_go_on.set()
+        await glass.until(pilot, lambda: "r on revision 5 takes it back." in said(app))
+        assert "[red]" not in (written.root / "chapter_01.md").read_text()
 
 
 async def test_the_whole_book_goes_back(desk_of: DeskOf, written: Any, glass: Any) -> None:

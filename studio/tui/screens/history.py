@@ -265,7 +265,7 @@ class HistoryScreen(Screen[None]):
             else f"{file} goes: at revision {one.number} it was not there."
         )
         if await self._ask(f"Restore {one_line(file)}", told):
-            self._tell(lambda: self._versions.restore(file, one.number))
+            self._carry_out(lambda: self._versions.restore(file, one.number))
 
     @work(exclusive=True, group="dialog")
     async def action_restore_book(self) -> None:
@@ -279,7 +279,7 @@ class HistoryScreen(Screen[None]):
         if not told:
             self.notify("The whole book is as it was then.", markup=False, timeout=3)
         elif await self._ask("Restore the whole book", f"As of revision {one.number}; of the files, {told}."):
-            self._tell(lambda: self._versions.restore_book(one.number))
+            self._carry_out(lambda: self._versions.restore_book(one.number))
 
     @work(exclusive=True, group="dialog")
     async def action_undo_agent(self) -> None:
@@ -299,14 +299,17 @@ class HistoryScreen(Screen[None]):
             "goes."
         )
         if await self._ask("Undo what the agent did since", told):
-            self._tell(lambda: self._versions.undo_agent(one.number, file))
+            self._carry_out(lambda: self._versions.undo_agent(one.number, file))
 
     async def _ask(self, title: str, told: str) -> bool:
         told += "\n\nWhat stands there now stays in this history, so this can be taken back."
         answer = await self.app.push_screen_wait(ConfirmDialog(title, told))
         return answer is True
 
-    @work(group="restore")
+    def _carry_out(self, do: Callable[[], Awaitable[Restored]]) -> None:
+        """The app's work, not the screen's: to leave the screen is no wish to stop half-way."""
+        self.app.run_worker(self._tell(do), group="restore")
+
     async def _tell(self, do: Callable[[], Awaitable[Restored]]) -> None:
         try:
             done = await do()
@@ -319,12 +322,13 @@ class HistoryScreen(Screen[None]):
             said = f"{files} changed: {done.why}. {key} on revision {done.before} takes it back. {done.warning()}"
         else:
             said = f"Nothing to do: {done.why} is what stands there now."
-        self.notify(shown(said.strip()), markup=False, timeout=8)
-        self.query_one(Timeline).highlighted = 0  # and stays at the newest, which this is about to be
-        self._look()
+        self.app.notify(shown(said.strip()), markup=False, timeout=8)
+        if self.is_attached:
+            self.query_one(Timeline).highlighted = 0  # and stays at the newest, which this is about to be
+            self._look()
 
     def _complain(self, error: StudioError) -> None:
-        self.notify(shown(str(error)), severity="warning", markup=False, timeout=8)
+        self.app.notify(shown(str(error)), severity="warning", markup=False, timeout=8)
 
     def action_help(self) -> None:
         """?."""
