@@ -258,6 +258,7 @@ class AuthorEdited(Event, frozen=True, tag="author_edited"):
     words: int
     diff: str  # unified diff against the content known before
     id: str = ""  # of the write_intended it settles: the studio put it there at the author's wish (a restore)
+    saved_at: float = 0.0  # seconds since the epoch, as the file says; 0 = not known
 
 
 class AuthorRenamed(Event, frozen=True, tag="author_renamed"):

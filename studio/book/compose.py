@@ -150,9 +150,13 @@ class Composer:
         return Written(file=file, text=text, agent_text=agent_text, mode="edit", words=count_words(text))
 
 
-def merged_late(base: str, late: str, disk: str, file: str, view: str | None) -> Written:
-    """An author's save that arrived beside the file, made from `base`, brought into what is on disk now."""
-    both = merge(base, late, disk)
+def merged_late(base: str, late: str, disk: str, file: str, view: str | None, is_newest: bool) -> Written:
+    """An author's save that arrived beside the file, made from `base`, brought into what is on disk now.
+
+    Args:
+        is_newest: the author has not saved since; else the file holds a newer text of the author's, which wins.
+    """
+    both = merge(base, late, disk) if is_newest else merge(base, disk, late)
     return Written(
         file=file,
         text=both.text,
@@ -160,7 +164,7 @@ def merged_late(base: str, late: str, disk: str, file: str, view: str | None) ->
         mode="edit",
         words=count_words(both.text),
         merged=True,
-        conflicts=both.conflicts,
+        conflicts=both.conflicts if is_newest else (),
     )
 
 

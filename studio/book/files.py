@@ -361,6 +361,13 @@ class Folder:
         except OSError:
             return False
 
+    def saved_at(self, path: Path) -> float:
+        """When a file was last written into, in seconds since the epoch; 0.0 when there is none."""
+        try:
+            return path.lstat().st_mtime
+        except OSError:
+            return 0.0
+
     def drop(self, temp: str) -> None:
         """Remove a temporary file, if it is there."""
         with contextlib.suppress(OSError):  # nobody's text is in it: it may as well stay

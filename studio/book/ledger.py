@@ -16,6 +16,7 @@ class Ledger:
         self._partials: dict[str, list[ev.PartialKept]] = {}
         self._intents: dict[str, ev.WriteIntended] = {}  # by file: writes of one file come one after the other
         self._expected: dict[str, set[str]] = {}
+        self._saved: dict[str, float] = {}  # when the author's newest text of a file was saved
         self._renamed: dict[str, str] = {}  # a name the author gave up -> the one that came instead
         self._taken: dict[str, int] = {}  # a file the author removed -> the seq of that
         self._spoken = 0  # the seq of the author's last word to the agent
@@ -46,6 +47,7 @@ class Ledger:
                     self._expected.pop(file, None)
                 self._disk[file], self._words[file] = event.sha256, event.words
                 self._touched[file] = ("author", event.at)
+                self._saved[file] = max(self._saved.get(file, 0.0), event.saved_at or event.at)
                 if event.sha256:
                     self._taken.pop(file, None)
                     self._renamed.pop(file, None)
@@ -115,6 +117,10 @@ class Ledger:
     def touched_at(self, file: str) -> float:
         """When that was, in seconds since the epoch."""
         return self._touched.get(file, ("", 0.0))[1]
+
+    def saved_at(self, file: str) -> float:
+        """When the newest of the author's texts of a file was saved, in seconds since the epoch; 0.0 for none."""
+        return self._saved.get(file, 0.0)
 
     def removed_by_author(self) -> list[str]:
         """Files the author took away."""

@@ -86,7 +86,8 @@ class Manuscript:
         sha256 = "" if text is None else sha256_of(text)
         known = self._ledger.disk(file)
         if sha256 != known and sha256 not in self._ledger.expected(file):
-            record_author(self._record, file, text, self._composer.known(known))
+            saved_at = self._folder.saved_at(self._folder.root / file)
+            record_author(self._record, file, text, self._composer.known(known), saved_at=saved_at)
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -125,12 +126,19 @@ class Manuscript:
             return written
 
     async def _carry_out(
-        self, id: str, composed: Written, before: str | None, describe: Describe, *, late: tuple[str, str] | None = None
+        self,
+        id: str,
+        composed: Written,
+        before: str | None,
+        describe: Describe,
+        *,
+        late: tuple[str, str, float] | None = None,
     ) -> Written:
         """Intent, stage, exchange, look at what was displaced; again if an editor saved before the exchange.
 
         Args:
-            late: the author's text that this write merges in, not recorded yet, and the text it was made from.
+            late: the author's text that this write merges in, not recorded yet, the text it was made from, and when it
+                was saved.
         """
         written, made_on = composed, before or ""
         other = made_on if late is None else late[0]  # an editor's buffer need not know what we put on disk since
@@ -138,7 +146,7 @@ class Manuscript:
             temp = self._folder.temp_name()
             self._intend(id, written, before, temp, describe(written))
             if late is not None:
-                record_author(self._record, written.file, *late)
+                record_author(self._record, written.file, *late[:2], saved_at=late[2])
                 late = None
             await self._journal.durable()
             saved = await _in_thread(self._exchange, temp, written, before)
@@ -147,7 +155,8 @@ class Manuscript:
             now: str | None = saved
             if not saved.strip():  # an editor that truncates and is about to write
                 now = await self._settled(written.file, blank=not made_on.strip())
-            record_author(self._record, written.file, now, before or "")
+            saved_at = self._folder.saved_at(self._folder.root / written.file)
+            record_author(self._record, written.file, now, before or "", saved_at=saved_at)
             written = composed if now is None else await _in_thread(rebased, composed, made_on, now, other)
             before = now
         self._finish(id, written, before or "")
@@ -307,9 +316,13 @@ class Manuscript:
             record_author(self._record, file, None, late)
             await self._journal.durable()  # before the only copy goes
             return
-        written = await _in_thread(merged_late, base, late, disk, file, self._composer.view(file, disk))
+        # Of two saves of the author's that meet, the newer one wins: this one was found late, not made late.
+        saved_at = self._folder.saved_at(self._folder.temp_path(temp))
+        is_newest = saved_at >= self._ledger.saved_at(file)
+        view = self._composer.view(file, disk)
+        written = await _in_thread(merged_late, base, late, disk, file, view, is_newest)
         if written.text != disk or not self._journal.has_text(sha256_of(late)):  # else it was merged before a crash
-            await self._carry_out(f"late.{temp}", written, disk, lambda _: "", late=(late, base))
+            await self._carry_out(f"late.{temp}", written, disk, lambda _: "", late=(late, base, saved_at))
 
     def _forget(self, temp: str) -> None:
         self._folder.drop(temp)

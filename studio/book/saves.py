@@ -14,13 +14,17 @@ def diff_of(file: str, before: str, after: str) -> str:
     return "\n".join(lines)
 
 
-def record_author(record: ev.Record, file: str, text: str | None, before: str, *, id: str = "") -> ev.AuthorEdited:
+def record_author(
+    record: ev.Record, file: str, text: str | None, before: str, *, id: str = "", saved_at: float = 0.0
+) -> ev.AuthorEdited:
     """Record what the author's editor put on disk (None: the file is gone), the text as a version.
 
     Args:
         id: of the write that put it there, when the studio did at the author's wish.
+        saved_at: seconds since the epoch, as the file says; 0 = not known.
     """
     sha256, words = ("", 0) if text is None else (sha256_of(text), count_words(text))
-    edited = ev.AuthorEdited(file=file, sha256=sha256, words=words, diff=diff_of(file, before, text or ""), id=id)
+    diff = diff_of(file, before, text or "")
+    edited = ev.AuthorEdited(file=file, sha256=sha256, words=words, diff=diff, id=id, saved_at=saved_at)
     stamped = record(edited, *([] if text is None else [text]))
     return stamped if isinstance(stamped, ev.AuthorEdited) else edited

@@ -149,7 +149,8 @@ class Watcher:
         sha256, known = "" if text is None else sha256_of(text), self._ledger.disk(file)
         if sha256 == known or sha256 in self._ledger.expected(file):
             return None
-        return record_author(self._record, file, text, self._before(known))
+        saved_at = self._folder.saved_at(self._folder.root / file)
+        return record_author(self._record, file, text, self._before(known), saved_at=saved_at)
 
     def _before(self, sha256: str) -> str:
         try:
