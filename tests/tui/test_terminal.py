@@ -1,68 +1,25 @@
 """A real terminal: nothing a model sends acts on it, the editor gets it and gives it back, a fault shows no secrets."""
 
-import contextlib
-import fcntl
 import os
-import pty
 import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import terminal
 
 ROOT = Path(__file__).parent.parent.parent
 CHILD = Path(__file__).with_name("child_desk.py")
-LONGEST = 20.0  # seconds to wait for anything before the test fails
 
 
-class Terminal:
-    """A child process on a pseudo-terminal of its own; what it writes is kept byte by byte."""
+class Terminal(terminal.Terminal):
+    """A scene of `child_desk.py` in a terminal."""
 
     def __init__(self, scene: str, folder: Path, **environment: str) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
-        env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT), **environment}
-        self.process = subprocess.Popen(
-            [sys.executable, str(CHILD), scene, str(folder)],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=env,
-            cwd=ROOT,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.seen = b""
-
-    def until(self, wanted: bytes, *, after: int = 0) -> None:
-        """Read until the child has written this."""
-        end = time.monotonic() + LONGEST
-        os.set_blocking(self.master, False)
-        while wanted not in self.seen[after:]:
-            assert time.monotonic() < end, re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b" ", self.seen)[-6000:].decode(
-                "utf-8", "replace"
-            )
-            try:
-                self.seen += os.read(self.master, 65536)
-            except BlockingIOError:
-                time.sleep(0.01)
-            except OSError:  # the child has closed the terminal
-                assert wanted in self.seen[after:], self.seen[-3000:].decode("utf-8", "replace")
-
-    def press(self, keys: str) -> None:
-        os.write(self.master, keys.encode())
-
-    def close(self) -> int:
-        with contextlib.suppress(OSError):
-            while chunk := os.read(self.master, 65536):
-                self.seen += chunk
-        return self.process.wait(LONGEST)
+        super().__init__(CHILD, scene, str(folder), environment=environment)
 
 
 @pytest.fixture
@@ -78,11 +35,8 @@ def folder(tmp_path: Path) -> Path:
 def terminals() -> Iterator[list[Terminal]]:
     opened: list[Terminal] = []
     yield opened
-    for terminal in opened:
-        if terminal.process.poll() is None:
-            terminal.process.kill()
-            terminal.process.wait()
-        os.close(terminal.master)
+    for one in opened:
+        one.kill()
 
 
 @pytest.mark.parametrize(("scene", "shows"), [("evil", "the agent asks"), ("evil-library", "last touched")])

@@ -1,0 +1,183 @@
+"""A desk or a library in a real terminal, all of whose texts are hostile: python child_hostile.py SCENE FOLDER.
+
+Every text begins with the name of its place, so that the test sees which of them were shown. A note to the agent
+(`i`, a number, Enter) lets the next things happen.
+"""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from studio import events as ev
+from studio.agent.commands import BackendCard, BookCard
+from studio.errors import StudioError, UsageError
+from studio.printable import printable
+from studio.tui.app import StudioApp
+from studio.tui.themes import load_themes
+
+spec = importlib.util.spec_from_file_location("played", Path(__file__).with_name("conftest.py"))
+assert spec is not None
+assert spec.loader is not None
+played = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(played)
+
+# Each acts on a terminal, hides, reorders or is markup; 7777 and EVIL say that it is ours and not Textual's.
+PAYLOADS = [
+    "\x1b]52;c;EVIL\x07",
+    "\x1b]0;EVIL\x1b\\",
+    "\x1b]8;;EVIL\x07",
+    "\x1b[7777J",
+    "\x1b[7777;31m",
+    "\x1bPEVIL\x1b\\",
+    "\x1bc",
+    "\x9b7777J",
+    "\x9d0;EVIL\x9c",
+    "\x00\x08\x0b\x0c\r\x0e\x7f\x85",
+    "\u202eEVIL\u2066\u200f\u061c",
+    "\u200bEVIL\ufeff\u2060\u180e\u00ad",
+    "\U000e0045\U000e0056\ufff9",
+    "\udcff\ud83d",
+    "\u2028",
+    "[@click=app.bell]EVIL[/]",
+    "[link=EVIL]x[/link]",
+    "[red]EVIL[/red]",
+    "[/]",
+    "[/EVIL]",
+    "[$nope]",
+    ":skull:",
+]
+
+
+def evil(place: str) -> str:
+    """The name of a place, and everything hostile after it; harmless when the environment says so."""
+    hostile = "".join(PAYLOADS)
+    if os.environ.get("HARMLESS"):
+        hostile = printable(hostile).replace("[", "(").replace("\n", " ")
+    return f"{place}@{hostile}"
+
+
+def file_name(place: str) -> str:
+    """As much of it as a file system takes."""
+    name = evil(place).replace("/", "_").replace("\0", "").replace("\ud83d", "")
+    return name.encode("utf-8", "surrogateescape")[:180].decode("utf-8", "surrogateescape")
+
+
+BOOK = "folder"
+READ, GONE, LIVE = "read", "gone", "live"
+
+
+def first() -> list[ev.Event]:
+    """What the record holds already."""
+    return [
+        ev.RunStarted(book=evil("book"), backend=evil("back"), model=evil("model"), context=100),
+        ev.TitleGiven(title=evil("title")),
+        ev.StepStarted(step=1, limit=3, message=evil("message")),
+        ev.ReasoningDelta(text=evil("think")),
+        ev.ReplyDelta(text=evil("reply")),
+        ev.ToolFinished(id="1", name=evil("tool"), ok=True, result=evil("result")),
+        ev.ToolFinished(id="1", name="write_file", ok=True, result=evil("good")),
+        ev.ToolFinished(id="2", name="write_file", ok=False, result=evil("bad")),
+        ev.ReplyCut(why=evil("cut")),
+        ev.FileWritten(file=file_name(READ) + ".md", sha256="1", words=3, mode="create"),
+        ev.FileWritten(file=file_name(GONE) + ".md", sha256="1", words=3, mode="create"),
+        ev.FileWritten(file=evil("made") + ".md", sha256="1", words=3, mode="create"),
+        ev.StepStarted(step=2, limit=3),
+        ev.ToolArriving(index=0, name=evil("arriving")),
+        ev.ProseDelta(file=evil(LIVE), text=evil("prose")),
+    ]
+
+
+FIRST = ["title", "model", "think", "reply", "tool", "good", "bad", "cut", "arriving", "prose", "live", "made"]
+
+# Each with the places where something of it is shown.
+STAGES: list[tuple[list[str], list[ev.Event]]] = [
+    (["edited"], [ev.AuthorEdited(file=evil("edited"), sha256="1", words=3, diff=evil("diff"))]),
+    (["removed"], [ev.AuthorEdited(file=evil("removed"), sha256="", words=0, diff=evil("diff"))]),
+    (["note"], [ev.NoteGiven(text=evil("note"))]),
+    (["answer"], [ev.AnswerGiven(text=evil("answer"))]),
+    (["merged"], [ev.MergeConflict(file=evil("merged"), author=evil("a"), agent=evil("b"))]),
+    (["kept"], [ev.PartialKept(file=evil("kept"), sha256="1", words=1, mode="")]),
+    (
+        ["change", "other"],
+        [
+            ev.BackendSwitched(
+                backend=evil("back"), model=evil("other"), context=100, base_url=evil("url"), changes=(evil("change"),)
+            )
+        ],
+    ),
+    (["question"], [ev.QuestionAsked(text=evil("question"))]),
+    (["fault"], [ev.AnswerGiven(text="so"), ev.BackendFault(error=evil("fault"), retry_in=60.0)]),
+    (
+        ["given", "paused"],
+        [ev.BackendFault(error=evil("given"), retry_in=None), ev.Paused(why=evil("paused"), by="fault")],
+    ),
+    (["limit"], [ev.Resumed(), ev.Paused(why=evil("limit"), by="limit")]),
+    (["prepare"], [ev.Resumed(), ev.BackendPreparing(text=evil("prepare"))]),
+    (["finished"], [ev.RunFinished(reason=evil("finished"))]),
+    (["failed"], [ev.RunFailed(error=evil("failed"))]),
+]
+
+
+class Staged(played.PlayedSession):  # type: ignore[misc, name-defined]
+    """A session in which a note or an answer lets the next things happen."""
+
+    def __init__(self, root: Path, *, held_by: str = "") -> None:
+        super().__init__(root, first(), held_by=held_by)
+        self.run.note = self.run.answer = self._next
+
+    def _next(self, text: str) -> None:
+        if text.isdecimal():
+            self.tell(*STAGES[int(text)][1])
+
+
+class Shelf(played.PlayedStudio):  # type: ignore[misc, name-defined]
+    """A library of hostile names; books that can't be made or opened say why."""
+
+    def backends(self) -> list[BackendCard]:
+        return [
+            BackendCard(name=evil("card")[:20], summary=evil("summary"), ready=True, needs_base_url=True),
+            BackendCard(name=evil("more")[:20], summary=evil("unready"), ready=False),
+        ]
+
+    def create(self, prompt: str, name: str | None = None) -> str:
+        raise UsageError(evil("create"))
+
+    async def open(self, book: str) -> Staged:
+        if self.cards:
+            raise StudioError(evil("open"))
+        session: Staged = await super().open(book)
+        return session
+
+
+def main(scene: str, folder: str) -> int:
+    """Play one scene; the exit code is the app's."""
+    place = Path(folder)
+    root = place / file_name(BOOK)
+    root.mkdir()
+    (root / (file_name(READ) + ".md")).write_bytes(evil("content").encode("utf-8", "surrogatepass") + b"\xff\x9b7777J")
+    themes = place / "themes"
+    themes.mkdir()
+    (themes / (file_name("broken") + ".yaml")).write_text(evil("yaml").replace("\0", ""), "utf-8", "surrogatepass")
+    good = (played.THEMES / "ink.yaml").read_text(encoding="utf-8")
+    (themes / (file_name("theme") + ".yaml")).write_text(good, encoding="utf-8")
+    os.environ.pop("VISUAL", None)
+    os.environ["EDITOR"] = file_name("editor")
+    session = Staged(root, held_by=evil("held") if scene == "held" else "")
+    studio = Shelf(session)
+    if scene == "library":
+        studio.cards = [BookCard(name=evil("name"), title=evil("shelf"), words=1, state=evil("state"), touched=0.0)]
+        studio.cards.append(BookCard(name=evil("untitled"), title="", words=1, state="new", touched=0.0))
+    app = StudioApp(
+        studio,
+        themes=load_themes([played.THEMES, themes]),
+        theme="ink",
+        book=None if scene == "library" else root.name,
+    )
+    code = app.run()
+    print(f"code {code or app.return_code} {printable(app.failure)}", file=sys.stderr)
+    return int(code or app.return_code or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
