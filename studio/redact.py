@@ -39,7 +39,8 @@ class Redactor:
             query = parse_qsl(parts.query)
         except ValueError:
             return
-        user, colon, password = parts.netloc.rpartition("@")[0].partition(":")
+        # Not of the network location alone: a password with a slash in it does not lie there.
+        user, colon, password = url.partition("?")[0].partition("://")[2].rpartition("@")[0].partition(":")
         self.add(password if colon else user)
         for _, value in query:
             if len(value) >= _SHORTEST_VALUE:

@@ -63,10 +63,11 @@ def _check_url(url: str) -> None:
     """Raises `UsageError`, and never repeats what may be a password."""
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        port = parts.port
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (port is None or port > 0)
     except ValueError:
         raise UsageError("The --base-url can't be read; give one such as http://127.0.0.1:8080/v1.") from None
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    if "@" in url or parts.query or parts.fragment:
         raise UsageError(
             "The --base-url holds a name, a password or a query; give the address alone, and put the key into the "
             "environment."

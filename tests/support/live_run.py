@@ -41,6 +41,15 @@ class LiveRun:
             time.sleep(0.02)
         raise AssertionError(f"no {event} {fields} among {self.kinds()[-30:]}")
 
+    def until_any(self, *events: str, within: float = 60) -> None:
+        """Wait for one of these events, or for the end."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            if set(self.kinds()) & set(events) or (self._process.poll() is not None and not self._reader.is_alive()):
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"none of {events} among {self.kinds()[-30:]}")
+
     def end(self, within: float = 90) -> int:
         """Wait for the end; returns the exit code."""
         code = self._process.wait(within)
