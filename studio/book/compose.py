@@ -15,6 +15,7 @@ from studio.book.words import count_words
 from studio.errors import BookError
 
 Mode = Literal["create", "append", "overwrite", "edit", "restore"]  # the last is the author's own wish
+_BOM = "\ufeff"  # what some editors of Windows begin a file with
 
 
 class WriteRefused(BookError):
@@ -70,12 +71,13 @@ class Composer:
         self._locks.check(file)
         if disk is None:
             self._refuse_what_went(file)
-        text = _encodable(text)
+        text = _as_on_disk(_encodable(text), disk)
         view = self.view(file, disk)
         holds = disk is not None and disk.strip() != ""
         continued = False
         if mode == "append":
             text, mode, continued = self._gone_on(file, text, disk, view)
+            text = _as_on_disk(text, disk)
         if mode == "create" and holds:
             raise WriteRefused(
                 f"{file} exists already with {count_words(disk or ''):,} words, so it was not created again. Use mode "
@@ -85,6 +87,8 @@ class Composer:
             raise WriteRefused(
                 f"{file} holds {count_words(disk or ''):,} words that you have not read; read_file it first."
             )
+        if mode in ("create", "overwrite") and disk is not None and disk.startswith(_BOM):
+            text = _BOM + text
         if mode == "overwrite" and disk is not None:
             text = with_passages(file, text, passages(disk))
         agent_text = text
@@ -137,8 +141,12 @@ class Composer:
         if disk is None:
             self._refuse_what_went(file)
             raise WriteRefused(f"There is no file {file}; list_files shows what there is, write_file makes one.")
-        if old not in disk and "\r\n" in disk:  # an editor's line ends, which no model sees
-            old, new = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
+        if old not in disk or _ends_crlf(disk):  # an editor's line ends, which no model sees
+            old, new = _with_ends_of(old, disk), _with_ends_of(new, disk)
+        if old.startswith(_BOM) and disk.startswith(old):
+            new = _BOM + new.removeprefix(_BOM)
+        elif old not in disk:
+            old, new = old.removeprefix(_BOM), new.removeprefix(_BOM)
         count = disk.count(old) if old else 0
         if count != 1:
             raise WriteRefused(_not_once(file, disk, old, count))
@@ -195,6 +203,20 @@ def nearest(text: str, *candidates: str) -> str:
     """The text that `text` was most likely made from: the one with the fewest sentences that are not in both."""
     bodies = set(sentences(text))
     return min(candidates, key=lambda candidate: len(bodies ^ set(sentences(candidate))))
+
+
+def _as_on_disk(text: str, disk: str | None) -> str:
+    """The agent's text with the file's line ends, and without a byte order mark of its own where a file is."""
+    return text if disk is None else _with_ends_of(text.removeprefix(_BOM), disk)
+
+
+def _ends_crlf(disk: str) -> bool:
+    """Whether every line of a file ends as on Windows."""
+    return "\r\n" in disk and disk.count("\n") == disk.count("\r\n")
+
+
+def _with_ends_of(text: str, disk: str) -> str:
+    return text.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in disk and _ends_crlf(disk) else text
 
 
 def _encodable(text: str) -> str:
