@@ -13,6 +13,7 @@ from typing import cast
 import msgspec
 
 from studio import events as ev
+from studio.book.layout import sync_folder
 from studio.errors import BookError
 
 # Raised whenever an older studio could not read what this one writes: new tables, new kinds of events.
@@ -143,6 +144,8 @@ def set_aside_and_recover(file: Path) -> str:
     for ending in ("", "-wal", "-shm"):
         if Path(f"{file}{ending}").exists():
             shutil.copy2(f"{file}{ending}", f"{aside}{ending}")
+            _flush(Path(f"{aside}{ending}"))
+    sync_folder(file.parent)  # before anything of the broken one goes
     new = connect(rebuilt)
     try:
         events, versions = _copy_readable(aside, new)
@@ -152,11 +155,21 @@ def set_aside_and_recover(file: Path) -> str:
     # The old log must be gone before the new file is there: SQLite would play it into that one.
     for ending in ("-wal", "-shm"):
         Path(f"{file}{ending}").unlink(missing_ok=True)
+    sync_folder(file.parent)
     rebuilt.replace(file)
+    sync_folder(file.parent)
     return (
         f"The record of {file.parent.parent.name} was damaged: it is kept as {aside.name}, {events:,} events and "
         f"{versions:,} versions could be read from it, and the chapters are untouched."
     )
+
+
+def _flush(file: Path) -> None:
+    handle = os.open(file, os.O_RDWR)  # some systems flush only what may be written
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _remove(file: Path) -> None:
