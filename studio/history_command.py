@@ -19,7 +19,7 @@ from studio.book.journal import Journal
 from studio.book.layout import find_book
 from studio.book.provenance import runs
 from studio.book.pruning import KEEP, Pruned
-from studio.book.reading import in_words
+from studio.book.room import in_words
 from studio.book.word_diff import Piece, lines_of, word_diff, words_changed
 from studio.book.words import count_words
 from studio.config import spill_folders

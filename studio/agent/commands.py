@@ -9,7 +9,7 @@ import msgspec
 from studio.backends.backend import BackendChoice as BackendChoice  # front ends take it from here
 from studio.book.history import Revision
 from studio.book.provenance import Sentence
-from studio.book.reading import Space
+from studio.book.room import Space
 from studio.events import Event, Reader
 
 

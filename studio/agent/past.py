@@ -8,7 +8,8 @@ from studio.agent.open_book import OpenBook
 from studio.book.history import AUTHOR, KINDS, History, Revision, file_at, of_file, same_files, state_at
 from studio.book.journal import sha256_of
 from studio.book.provenance import Sentence, provenance
-from studio.book.reading import JournalReader, Space
+from studio.book.reading import JournalReader
+from studio.book.room import Space
 from studio.book.undo import without_agent
 from studio.book.word_diff import words_changed
 from studio.errors import BookError, BookHeld

@@ -15,6 +15,7 @@ from studio import events as ev
 from studio.book.layout import STUDIO, refuse_odd_file
 from studio.book.lock import BookLock
 from studio.book.recovery import connect, tells_damage, unpack
+from studio.book.room import Space
 from studio.errors import BookError, BookUnsaved
 
 FILE = "journal.db"
@@ -29,23 +30,6 @@ def sha256_of(text: str) -> str:
 def tag(kind: type[ev.Event]) -> str:
     """The name of an event in the record."""
     return str(kind.__struct_config__.tag)
-
-
-class Space(msgspec.Struct, frozen=True, kw_only=True):
-    """The room a record takes on the disk, in bytes."""
-
-    versions: int  # how many there are
-    size: int  # of all versions, as they are packed
-    record: int  # of the record with them
-
-
-def in_words(size: float) -> str:
-    """Bytes as a reader wants them: "3.1 MB"."""
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} GB"
 
 
 def size_of(record: Path) -> int:

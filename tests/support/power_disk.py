@@ -83,7 +83,7 @@ class _Open:
 
 
 class Disk:
-    """The disk below one folder, fed with the calls of one process. SQLite's shared memory is left out: it is rebuilt."""
+    """The disk below one folder, fed with the calls of one process; SQLite's shared memory is left out."""
 
     def __init__(self, base: str) -> None:
         self._base = base.encode()

@@ -17,7 +17,7 @@ from studio.agent.past import BookVersions, PastVersions
 from studio.book import layout
 from studio.book.journal import Journal
 from studio.book.manuscript import Mode
-from studio.book.reading import Space
+from studio.book.room import Space
 from studio.errors import StudioError, UsageError
 from studio.tui.app import StudioApp
 from studio.tui.themes import Themes, load_themes

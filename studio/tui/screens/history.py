@@ -15,7 +15,7 @@ from textual.widgets import OptionList, Static
 
 from studio.agent.commands import Restored, Versions
 from studio.book.history import AUTHOR, Revision, file_at, files_of, name_now, of_file, state_at, words_over_time
-from studio.book.reading import in_words
+from studio.book.room import in_words
 from studio.book.word_diff import word_diff
 from studio.errors import StudioError
 from studio.tui.fit import one_line, shown
