@@ -3,7 +3,6 @@
 import json
 import os
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -98,27 +97,6 @@ def test_a_book_folder_that_is_a_file(studio: StudioCommand) -> None:
     (studio.projects / "b").write_text("")
     done = studio.run("resume", "b", "--headless")
     assert (done.returncode, "is a file" in one_sentence(done.stderr)) == (2, True)
-
-
-def test_a_full_disk_fails_in_one_sentence_and_resumes_with_room(
-    play: Callable[..., Model], studio: StudioCommand
-) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("a small file system can be mounted by root only")
-    studio.projects.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", studio.projects], check=True)
-    try:
-        model = play(BOOK)
-        (studio.projects / "ballast").write_bytes(bytes(2_700_000))
-        done = studio.run("new", "x", "--name", "b", "--headless", "--json", *served_by(model))
-        assert done.returncode == 1, done.stdout[-500:] + done.stderr
-        assert "room" in one_sentence(done.stderr) or "full" in one_sentence(done.stderr)
-        (studio.projects / "ballast").unlink()
-        done = studio.run("resume", "b", "--headless", "--json")
-        assert done.returncode == 0, done.stderr
-        assert studio.files("b") == FILES
-    finally:
-        subprocess.run(["umount", studio.projects], check=True)
 
 
 def test_a_corrupt_record_is_kept_aside_and_the_book_goes_on(play: Callable[..., Model], studio: StudioCommand) -> None:
