@@ -28,7 +28,7 @@ MEMORY = Path("/dev/shm")
 WORKERS = 2
 # Of each scene: disks looked at after each change, in every so many changes (quick), and how many there must be.
 QUICK = {"day": (3, 6, 300), "plain": (3, 6, 250), "damaged": (2, 12, 20)}
-LONG = {"day": (16, 1, 7_000), "plain": (10, 1, 4_000), "damaged": (6, 3, 200)}
+LONG = {"day": (40, 1, 7_000), "plain": (25, 1, 4_000), "damaged": (6, 3, 100)}
 
 
 @pytest.fixture
@@ -47,16 +47,18 @@ def play(scene: str, broken: str, place: Path) -> Day:
     return Day(trace, base)
 
 
-def look(day: Day, place: Path, most: int, step: int, first: int) -> Checked:
+def look(day: Day, place: Path, part: str, most: int, step: int, first: int) -> Checked:
     """Cut the power in every so many changes and look what is left; runs in a process of its own."""
-    return asyncio.run(check_all(day.cuts(most, step=step, first=first), day.agents, place / f"cuts{first}"))
+    cuts = day.cuts(most, part=part, step=step, first=first)
+    return asyncio.run(check_all(cuts, day.agents, place / f"cuts{first}"))
 
 
 @pytest.mark.parametrize("scene", ["day", "plain", "damaged"])
 def test_nothing_acknowledged_is_lost_in_a_power_cut(scene: str, place: Path) -> None:
     day = play(scene, "-", place)
     most, step, least = (LONG if THOROUGH else QUICK)[scene]
-    work = partial(look, day, place, most, step * WORKERS)
+    # What breaks the record of the third is not the studio's doing: a cut in the middle of that proves nothing.
+    work = partial(look, day, place, "recovery" if scene == "damaged" else "", most, step * WORKERS)
     with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as workers:
         shares = list(workers.map(work, [step * number for number in range(WORKERS)]))
     checked = Checked.sum(shares)
