@@ -15,7 +15,7 @@ from studio.book.sentence_diff import Change, changes
 
 _CLOSERS = "\"'”’»)\\]*_」』）】"
 # The end of a sentence: its stop, what closes after it, and the blanks up to the next word; or the end of a line.
-_END = re.compile(rf"(?:[.!?…]+[{_CLOSERS}]*(?=\s|\Z)[ \t]*|[。！？｡]+[{_CLOSERS}]*)(?:\r?\n)*|(?:\r?\n)+")
+_END = re.compile(rf"(?:[.!?…]+[{_CLOSERS}]*(?=\s|\Z)[ \t]*|(?:[。！？｡]|……+)+[{_CLOSERS}]*)(?:\r?\n)*|(?:\r?\n)+")
 _ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|Capt|Lt|Sgt|Jr|Sr|vs|etc|cf|No|Vol|pp?)|\b[A-Z])\.[ \t]*\Z")
 
 
@@ -168,6 +168,9 @@ class _Merged:
             self._end(base[-1].gap, author[-1].gap, agent[-1].gap)
         elif authors and author:
             self._gap_is_authors = True
+        elif base and agent and self._gap_is_authors and self._gap == base[-1].gap:
+            # The author took the last sentences out: what ends the text now ended it before, no change of theirs.
+            self._gap, self._gap_is_authors = agent[-1].gap, False
         if authors and not same and _bodies(agent) != _bodies(base):
             if base:
                 self.conflicts.append(Conflict(author=_text(author), agent=_text(agent)))

@@ -182,3 +182,12 @@ def test_any_three_texts_can_be_merged(base: str, author: str, agent: str) -> No
         assert merged.text == agent
     kept = {token.strip() for token in sentences(author)} - {token.strip() for token in sentences(base)}
     assert all(token in merged.text for token in kept)
+
+
+def test_an_addition_after_what_the_author_took_out_goes_on_in_the_paragraph() -> None:
+    merged = merge("One. Two. Three.\n", "One! Two!\n", "One. Two. Three. Four.\n")
+    assert merged.text == "One! Two! Four.\n"
+
+
+def test_a_chinese_ellipsis_ends_a_sentence_without_a_blank() -> None:
+    assert sentences("他等了三年……灯亮了。好……！走吧") == ["他等了三年……", "灯亮了。", "好……！", "走吧"]

@@ -27,7 +27,7 @@ THOROUGH = os.environ.get("STUDIO_THOROUGH", "") not in ("", "0")
 MEMORY = Path("/dev/shm")
 WORKERS = 2
 # Of each scene: disks looked at after each change, in every so many changes (quick), and how many there must be.
-QUICK = {"day": (3, 6, 300), "plain": (3, 6, 250), "damaged": (2, 12, 20)}
+QUICK = {"day": (3, 6, 300), "plain": (3, 6, 250), "damaged": (3, 8, 20)}
 LONG = {"day": (40, 1, 7_000), "plain": (25, 1, 4_000), "damaged": (6, 3, 100)}
 
 

@@ -22,7 +22,7 @@ from studio.tui.fit import one_line, shown
 from studio.tui.screens.confirm_dialog import ConfirmDialog
 from studio.tui.screens.help import HelpScreen
 from studio.tui.widgets.key_line import KeyLine
-from studio.tui.widgets.revision_view import VIEWS, RevisionView, View, title_of, told_changes, told_text, told_whose
+from studio.tui.widgets.revision_view import VIEWS, RevisionView, View, told_changes, told_text, told_whose
 from studio.tui.widgets.timeline import Entry, Timeline, sparkline
 
 LOOK = 2.0  # seconds between two looks for new revisions
@@ -180,7 +180,7 @@ class HistoryScreen(Screen[None]):
 
     def _show_nothing(self) -> None:
         told = "Nothing has been written yet: each change of a file will be listed here."
-        self.query_one(RevisionView).show(title_of(self._view), Content.assemble((told, "$text-muted")))
+        self.query_one(RevisionView).show(self._view, Content.assemble((told, "$text-muted")))
 
     # --- the one selected -----------------------------------------------------------------------------------------
 
@@ -203,7 +203,7 @@ class HistoryScreen(Screen[None]):
             told, subtitle = await asyncio.to_thread(self._told, one)
         except StudioError as error:
             told, subtitle = Content.assemble((shown(str(error)), "$text-muted")), one.file
-        self.query_one(RevisionView).show(title_of(self._view), told, subtitle=subtitle)
+        self.query_one(RevisionView).show(self._view, told, subtitle=subtitle)
 
     def _told(self, one: Revision) -> tuple[Content, str]:
         """The text of the view, and what it is of. In a thread."""
@@ -289,7 +289,7 @@ class HistoryScreen(Screen[None]):
         file = self._file
         since = [r for r in self._listed() if r.number > one.number and r.who != AUTHOR]
         if not since:
-            self.notify(f"The agent has done nothing since revision {one.number}.", markup=False, timeout=3)
+            self.notify(f"The agent has done nothing since revision {one.number:,}.", markup=False, timeout=3)
             return
         files = len({r.file for r in since})
         where = file or f"{files:,} file{'s' * (files != 1)}"

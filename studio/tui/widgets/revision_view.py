@@ -42,18 +42,14 @@ class RevisionView(VerticalScroll):
         """One text."""
         yield Static(id="told", markup=False)
 
-    def show(self, title: Content, told: Content, *, subtitle: str = "") -> None:
+    def show(self, view: View, told: Content, *, subtitle: str = "") -> None:
         """Show it, from its beginning."""
-        self.border_title = title
+        # The three views, the one that is shown set off.
+        parts = [(name, "bold $foreground" if name == view else "$text-muted") for name in VIEWS]
+        self.border_title = Content("  ").join([Content.assemble(part) for part in parts])
         self.border_subtitle = Content(one_line(subtitle))
         self.query_one("#told", Static).update(told)
         self.scroll_home(animate=False)
-
-
-def title_of(view: View) -> Content:
-    """The three views, the one that is shown set off."""
-    parts = [(name, "bold $foreground" if name == view else "$text-muted") for name in VIEWS]
-    return Content.assemble(*[part for pair in parts for part in (pair, ("  ", ""))][:-1])
 
 
 def told_changes(pieces: Sequence[Piece]) -> Content:
