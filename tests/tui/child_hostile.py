@@ -75,9 +75,6 @@ def first() -> list[ev.Event]:
         ev.StepStarted(step=1, limit=3, message=evil("message")),
         ev.ReasoningDelta(text=evil("think")),
         ev.ReplyDelta(text=evil("reply")),
-        ev.ToolFinished(id="1", name=evil("tool"), ok=True, result=evil("result")),
-        ev.ToolFinished(id="1", name="write_file", ok=True, result=evil("good")),
-        ev.ToolFinished(id="2", name="write_file", ok=False, result=evil("bad")),
         ev.ReplyCut(why=evil("cut")),
         ev.FileWritten(file=file_name(READ) + ".md", sha256="1", words=3, mode="create"),
         ev.FileWritten(file=file_name(GONE) + ".md", sha256="1", words=3, mode="create"),
@@ -88,10 +85,14 @@ def first() -> list[ev.Event]:
     ]
 
 
-FIRST = ["title", "model", "think", "reply", "tool", "good", "bad", "cut", "arriving", "prose", "live", "made"]
+FIRST = ["title", "model", "think", "reply", "cut", "arriving", "prose", "live", "made"]
 
 # Each with the places where something of it is shown.
 STAGES: list[tuple[list[str], list[ev.Event]]] = [
+    # One at a time: what comes with more after it may be scrolled away before it is painted.
+    (["tool"], [ev.ToolFinished(id="1", name=evil("tool"), ok=True, result=evil("result"))]),
+    (["good"], [ev.ToolFinished(id="1", name="write_file", ok=True, result=evil("good"))]),
+    (["bad"], [ev.ToolFinished(id="2", name="write_file", ok=False, result=evil("bad"))]),
     (["edited"], [ev.AuthorEdited(file=evil("edited"), sha256="1", words=3, diff=evil("diff"))]),
     (["removed"], [ev.AuthorEdited(file=evil("removed"), sha256="", words=0, diff=evil("diff"))]),
     (["note"], [ev.NoteGiven(text=evil("note"))]),
