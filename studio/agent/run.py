@@ -60,6 +60,7 @@ class Run:
         self._guide = Guide(book)
         self._disk = DiskWatch(book.journal, book.folder, self._controls, book.record)
         self._is_settled = False
+        self._was_refused = False  # a write may lie half-way, and is looked at before it is made again
         self.failure = ""  # why `work` returned 1, for whoever can't read it in the journal
         self._names: dict[str, str] = {}  # a file as the model wrote it -> its name in the book
         self._in_use = BackendInUse(
@@ -169,11 +170,15 @@ class Run:
                 await self._controls.gate()
                 if not self._is_settled:
                     await self._settle(was_paused=was_paused)
+                elif self._was_refused:
+                    await self._book.manuscript.settle()
+                self._was_refused = False
                 if await self._do_next():
                     return FINISHED
             except (Interrupted, TryAgain):
                 continue
             except BookUnsaved as error:
+                self._was_refused = True
                 self._disk.refused(error)
             except BackendGaveUp as gave_up:
                 self._record(ev.BackendFault(error=str(gave_up.error), retry_in=None))

@@ -92,6 +92,14 @@ class Folder:
             self._refuse_links(folder, last=number == len(parts) - 1)
         return spelled
 
+    def _is_linked_by_us_only(self, found: os.stat_result) -> bool:
+        """Whether every other name of a file is one of our temporary ones, which a disk that refused let stay."""
+        ours = 0
+        for temp in self.temps():
+            with contextlib.suppress(OSError):
+                ours += os.path.samestat(found, self.temp_path(temp).lstat())
+        return found.st_nlink == ours + 1
+
     def _refuse_links(self, path: Path, *, last: bool) -> None:
         try:
             found = path.lstat()
@@ -103,7 +111,7 @@ class Folder:
             raise PathRefused(f"{path.name} is a link out of the book; the studio writes plain files only.")
         if last and not stat.S_ISREG(found.st_mode):
             raise PathRefused(f"{path.name} is no plain file; use another name.")
-        if last and found.st_nlink > 1:
+        if last and found.st_nlink > 1 and not self._is_linked_by_us_only(found):
             raise PathRefused(f"{path.name} is linked elsewhere; the studio writes plain files only.")
         if not last and not stat.S_ISDIR(found.st_mode):
             raise PathRefused(f"{path.name} is a file, not a folder; use another name.")

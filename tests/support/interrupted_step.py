@@ -94,7 +94,8 @@ class InterruptedStep:
 
     def check(self, printed: list[dict[str, Any]], record: Callable[[Path], list[dict[str, Any]]]) -> None:
         """The book is as if nothing had happened, and everything acknowledged is in its record."""
-        assert self.studio.files("salt") == FILES
+        files = self.studio.files("salt")
+        assert files == FILES, files
         events = record(self._book)
         by_seq = {event["seq"]: event for event in events}
         for event in [*self.before, *printed]:
