@@ -59,6 +59,7 @@ def exchange_by_steps(temp: Path, name: str, parent: int) -> None:
                 raise
             os.rename(temp, name, dst_dir_fd=parent)
             break
+    os.fsync(parent)  # the new name must last before `temp` says that it was given
     kept.replace(temp)
 
 

@@ -351,8 +351,10 @@ class Folder:
         with self._parent(name, make=True) as parent:
             try:
                 place_new(kept, name.rpartition("/")[2], parent)
+                os.fsync(parent)
                 kept.unlink(missing_ok=True)
             except FileExistsError:
+                os.fsync(parent)  # as in the exchange itself
                 kept.replace(path)
 
     def displaced(self, temp: str) -> bytes | None:
