@@ -14,7 +14,7 @@ import msgspec
 from studio import events as ev
 from studio.book.layout import STUDIO, refuse_odd_file
 from studio.book.lock import BookLock
-from studio.book.recovery import connect, tells_damage, unpack
+from studio.book.recovery import connect, is_newer, tells_damage, unpack, written_by_newer
 from studio.book.room import Space
 from studio.errors import BookError, BookUnsaved
 
@@ -121,6 +121,8 @@ class JournalReader:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> BookError:
+        if is_newer(self._file):
+            return BookError(written_by_newer(self._file))
         return BookError(f"The record {self._file} can't be read ({error}); the chapters are files of their own.")
 
 

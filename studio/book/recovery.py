@@ -7,6 +7,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -65,27 +66,51 @@ def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
         return sqlite3.connect(f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=5, check_same_thread=False)
     connection = sqlite3.connect(file, timeout=5, check_same_thread=False)
     try:
+        # First of all: a newer studio's tables may be others, and are neither damaged nor ours to change.
+        version = _version(connection)
+        if version is not None and version > SCHEMA_VERSION:
+            raise BookError(written_by_newer(file))
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.executescript(_SCHEMA)
-        row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
-        if row is None:
+        if version is None:
             with connection:
                 connection.execute("INSERT INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
-        elif not isinstance(row[0], int):
-            raise sqlite3.DatabaseError("malformed schema version")
-        elif row[0] > SCHEMA_VERSION:
-            raise BookError(f"{file.parent.parent.name} was written by a newer studio; upgrade this one to open it.")
-        elif row[0] < SCHEMA_VERSION:
+        elif version < SCHEMA_VERSION:
             with connection:
                 connection.execute("BEGIN")
-                if row[0] < 2:
+                if version < 2:
                     connection.execute("ALTER TABLE events ADD COLUMN crc INTEGER")
                 connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (SCHEMA_VERSION,))
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _version(connection: sqlite3.Connection) -> int | None:
+    """The schema of the record, None where nothing was written yet. Raises `sqlite3.Error`."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
+        return None
+    row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    if row is not None and not isinstance(row[0], int):
+        raise sqlite3.DatabaseError("malformed schema version")
+    return None if row is None else int(row[0])
+
+
+def is_newer(file: Path) -> bool:
+    """Whether a newer studio wrote this record; one that can't be asked did not."""
+    try:
+        with closing(connect(file, read_only=True)) as connection:
+            version = _version(connection)
+    except sqlite3.Error:
+        return False
+    return version is not None and version > SCHEMA_VERSION
+
+
+def written_by_newer(file: Path) -> str:
+    """What to tell the author of such a record."""
+    return f"{file.parent.parent.name} was written by a newer studio; upgrade this one to open it."
 
 
 def is_sound(file: Path) -> bool:

@@ -1,6 +1,7 @@
 """The record of a book: in order, durable when it says so, whole after any kill, and never in the way."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -296,15 +297,42 @@ async def test_a_record_of_an_older_studio_opens_and_goes_on(root: Path) -> None
     assert notes == ["old", "new", "newer"]
 
 
-async def test_a_record_of_a_newer_studio_is_refused_politely_and_left_as_it_is(root: Path) -> None:
-    await Journal.open(root).close()
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE meta SET value = 99",
+        'INSERT INTO events VALUES (2, 1.0, \'dreamt\', CAST(\'{"event":"dreamt","seq":2,"at":1.0}\' AS BLOB), NULL)',
+        "DROP INDEX events_by_kind; ALTER TABLE events RENAME COLUMN kind TO sort",
+        "DROP TABLE versions; CREATE TABLE texts (name TEXT, body BLOB)",
+    ],
+    ids=["only newer", "another kind of event", "another column", "another table"],
+)
+async def test_a_record_of_a_newer_studio_is_refused_politely_and_left_as_it_is(change: str, root: Path) -> None:
+    journal = Journal.open(root)
+    journal.append(ev.NoteGiven(text="old"))
+    await journal.close()
     with sqlite3.connect(root / ".studio/journal.db") as connection:
-        connection.execute("UPDATE meta SET value = 99 WHERE key = 'schema'")
+        connection.executescript(f"{change}; UPDATE meta SET value = 99 WHERE key = 'schema'")
     connection.close()
+    before = (root / ".studio/journal.db").read_bytes()
     with pytest.raises(BookError, match="written by a newer studio; upgrade"):
         Journal.open(root)
+    with contextlib.suppress(BookError):
+        list(Journal.open_readonly(root).read())
     assert [file.name for file in (root / ".studio").glob("*corrupt*")] == []
+    assert (root / ".studio/journal.db").read_bytes() == before
     assert peek(root).held is False
+
+
+async def test_what_only_a_newer_studio_can_read_says_so(root: Path) -> None:
+    await Journal.open(root).close()
+    with sqlite3.connect(root / ".studio/journal.db") as connection:
+        connection.executescript(
+            "UPDATE meta SET value = 99; INSERT INTO events VALUES (1, 1.0, 'dreamt', X'7B7D', NULL)"
+        )
+    connection.close()
+    with pytest.raises(BookError, match="written by a newer studio; upgrade"):
+        list(Journal.open_readonly(root).read())
 
 
 def test_a_folder_that_is_not_there_is_told_in_one_sentence(root: Path) -> None:
