@@ -25,7 +25,7 @@ from studio.book.lock import BookLock
 from studio.book.pruning import KEEP, LIMIT, Pruned, prunable, remove_versions
 from studio.book.pruning import KINDS as PRUNING_KINDS
 from studio.book.reading import FILE, LOCK, JournalReader, Peek, peek, sha256_of, size_of
-from studio.book.recovery import connect, is_sound, set_aside_and_recover
+from studio.book.recovery import connect, finish_recovery, is_sound, set_aside_and_recover
 from studio.book.spill import Spill, take_back
 from studio.errors import BookError, BookGone
 
@@ -103,7 +103,7 @@ class Journal(JournalReader):
         lock = BookLock.take(book / STUDIO / LOCK)
         file = book / STUDIO / FILE
         try:
-            recovered = "" if is_sound(file) else set_aside_and_recover(file)
+            recovered = finish_recovery(file) or ("" if is_sound(file) else set_aside_and_recover(file))
             return cls(book, lock, clock=clock, recovered=recovered, spill=Spill(spill_folders, book), limit=limit)
         except (sqlite3.Error, OSError) as error:
             lock.release()

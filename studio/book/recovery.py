@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE TABLE IF NOT EXISTS versions (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS events_by_kind ON events (kind, seq);
 """
+_REBUILT = "journal.recovered.db"  # complete and flushed, on its way into the place of a broken one
 _MISSES = 50_000  # rows in a row that can't be read before the rest of a table is given up
 
 
@@ -173,18 +174,42 @@ def set_aside_and_recover(file: Path) -> str:
     sync_folder(file.parent)  # before anything of the broken one goes
     new = connect(rebuilt)
     try:
-        events, versions = _copy_readable(aside, new)
+        _copy_readable(aside, new)
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         new.close()
-    # The old log must be gone before the new file is there: SQLite would play it into that one.
+    rebuilt.replace(file.with_name(_REBUILT))
+    sync_folder(file.parent)
+    return finish_recovery(file)
+
+
+def finish_recovery(file: Path) -> str:
+    """Put a record that was rebuilt in the place of the broken one, also where an earlier studio did not get to it.
+
+    Returns:
+        What to tell the author; "" where there is nothing to put in its place.
+
+    Raises:
+        sqlite3.Error, OSError: it can't be put there; the next time goes on from here.
+    """
+    rebuilt = file.with_name(_REBUILT)
+    if not rebuilt.exists():
+        return ""
+    with closing(connect(rebuilt, read_only=True)) as connection:
+        ((events, versions),) = connection.execute(
+            "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM versions)"
+        )
+    # The old log must be gone before the new file is there: SQLite would play it into that one. From here on the old
+    # file may look sound and lack what was in its log: that a rebuilt one is there is what counts.
     for ending in ("-wal", "-shm"):
         Path(f"{file}{ending}").unlink(missing_ok=True)
+        Path(f"{rebuilt}{ending}").unlink(missing_ok=True)
     sync_folder(file.parent)
     rebuilt.replace(file)
     sync_folder(file.parent)
+    aside = max(path.name for path in file.parent.glob("journal.corrupt-*.db"))
     return (
-        f"The record of {file.parent.parent.name} was damaged: it is kept as {aside.name}, {events:,} events and "
+        f"The record of {file.parent.parent.name} was damaged: it is kept as {aside}, {events:,} events and "
         f"{versions:,} versions could be read from it, and the chapters are untouched."
     )
 
@@ -202,8 +227,8 @@ def _remove(file: Path) -> None:
         Path(f"{file}{ending}").unlink(missing_ok=True)
 
 
-def _copy_readable(aside: Path, new: sqlite3.Connection) -> tuple[int, int]:
-    """Copy every event and version that can be read and is what it says it is; returns how many. Raises on `new`'s."""
+def _copy_readable(aside: Path, new: sqlite3.Connection) -> None:
+    """Copy every event and version that can be read and is what it says it is. Raises on `new`'s."""
     old = sqlite3.connect(aside)
     try:
         # Else SQLite reads nothing of a file that was cut short.
@@ -214,7 +239,6 @@ def _copy_readable(aside: Path, new: sqlite3.Connection) -> tuple[int, int]:
         old.close()
     with new:
         add_rows(new, cast(list[EventRow], [row[:4] for row in events]), cast(list[VersionRow], versions))
-    return len(events), len(versions)
 
 
 def _rows(old: sqlite3.Connection, table: str, key: str) -> Iterator[tuple[object, ...]]:

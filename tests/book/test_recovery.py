@@ -5,6 +5,9 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,6 +146,47 @@ async def test_whatever_happens_to_the_file_nothing_that_comes_back_is_altered(
     kept = [file.read_bytes() for file in (root / ".studio").glob("journal.corrupt-*.db")]
     assert all(one == bytes(body) for one in kept) or journal.recovered == ""
     assert bool(kept) == (journal.recovered != "")
+
+
+RECOVERS = """
+    import asyncio, sys
+    from pathlib import Path
+    from studio.book.journal import Journal
+    async def main():
+        journal = Journal.open(Path(sys.argv[1]))
+        print(len(list(journal.read())), journal.recovered)
+        await journal.close()
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace can't be had here: no kill at a chosen call")
+@pytest.mark.parametrize("call", ["rename", "fsync"])
+async def test_a_recovery_that_is_killed_is_carried_on_by_the_next(root: Path, tmp_path: Path, call: str) -> None:
+    journal = Journal.open(root)
+    for number in range(50):
+        journal.append(ev.NoteGiven(text=f"note {number}"), text_of(number))
+        await journal.durable()
+    change_an_event(root / ".studio/journal.db")
+    broken = tmp_path / "broken"
+    shutil.copytree(root, broken)  # everything is in the log still, and the file without it looks sound
+    await journal.close()
+    found = []
+    for when in range(1, 20):
+        book = tmp_path / "killed" / str(when)
+        shutil.copytree(broken, book)
+        inject = f"inject={call}:signal=SIGKILL:when={when}"
+        strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject]
+        code = textwrap.dedent(RECOVERS)
+        done = subprocess.run([*strace, sys.executable, "-c", code, str(book)], capture_output=True, text=True)
+        if done.returncode == 0:
+            break
+        again = Journal.open(book)
+        found.append((len(list(again.read())), len(again.names())))
+        await again.close()
+        assert sorted(path.name for path in (book / ".studio").glob("*re*.db*")) == []
+    assert done.returncode == 0 and len(found) >= 2, done.stderr
+    assert set(found) == {(49, 50)}
 
 
 async def test_a_record_killed_in_the_middle_of_its_log_is_not_called_damaged(root: Path) -> None:
