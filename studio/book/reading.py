@@ -100,7 +100,8 @@ class JournalReader:
 
     def _select(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         try:
-            if not refuse_odd_file(self._file):
+            # SQLite removes the log of an empty file, which may be all there is left of a damaged one.
+            if not refuse_odd_file(self._file) or self._file.stat().st_size == 0:
                 return
         except OSError as error:
             raise self._unreadable(error) from error

@@ -6,15 +6,15 @@ import shutil
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import cast
 
 import msgspec
 
 from studio import events as ev
 from studio.book.layout import sync_folder
+from studio.book.salvage import Value, is_cut_off, rows
 from studio.errors import BookError
 
 # Raised whenever an older studio could not read what this one writes: new tables, new kinds of events.
@@ -29,7 +29,6 @@ CREATE TABLE IF NOT EXISTS versions (sha256 TEXT PRIMARY KEY, size INTEGER NOT N
 CREATE INDEX IF NOT EXISTS events_by_kind ON events (kind, seq);
 """
 _REBUILT = "journal.recovered.db"  # complete and flushed, on its way into the place of a broken one
-_MISSES = 50_000  # rows in a row that can't be read before the rest of a table is given up
 
 
 EventRow = tuple[int, float, str, bytes]  # seq, at, kind, body
@@ -102,9 +101,11 @@ def _version(connection: sqlite3.Connection) -> int | None:
 def is_newer(file: Path) -> bool:
     """Whether a newer studio wrote this record; one that can't be asked did not."""
     try:
+        if file.stat().st_size == 0:
+            return False
         with closing(connect(file, read_only=True)) as connection:
             version = _version(connection)
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         return False
     return version is not None and version > SCHEMA_VERSION
 
@@ -121,6 +122,10 @@ def is_sound(file: Path) -> bool:
         BookError: a newer studio wrote it.
         sqlite3.Error: it can't be opened for another reason than damage: no room, no permission.
     """
+    if is_cut_off(file):  # before SQLite sees it, which would remove such a log
+        if is_newer(file):
+            raise BookError(written_by_newer(file))
+        return False
     if not file.exists():
         return True
     connection = None
@@ -228,53 +233,41 @@ def _remove(file: Path) -> None:
 
 
 def _copy_readable(aside: Path, new: sqlite3.Connection) -> None:
-    """Copy every event and version that can be read and is what it says it is. Raises on `new`'s."""
-    old = sqlite3.connect(aside)
-    try:
-        # Else SQLite reads nothing of a file that was cut short.
-        old.execute("PRAGMA writable_schema = ON")
-        events = [row for row in _rows(old, "events", "seq") if _is_event(row)]
-        versions = [row for row in _rows(old, "versions", "rowid") if _is_version(row)]
-    finally:
-        old.close()
+    """Copy every event and version that can be read and is what it says it is. Raises `sqlite3.Error`, `OSError`."""
+    events: dict[int, EventRow] = {}
+    versions: dict[str, VersionRow] = {}
+    for number, values in rows(aside):
+        # In a log that was gone on with after a crash, what was never acknowledged comes last.
+        if (event := _event_of(number, values)) is not None:
+            events.setdefault(number, event)
+        elif (version := _version_of(values)) is not None:
+            versions.setdefault(version[0], version)
     with new:
-        add_rows(new, cast(list[EventRow], [row[:4] for row in events]), cast(list[VersionRow], versions))
+        add_rows(new, [events[number] for number in sorted(events)], versions.values())
 
 
-def _rows(old: sqlite3.Connection, table: str, key: str) -> Iterator[tuple[object, ...]]:
-    """Every row that can be read, in order: in one go up to the first damage, then one by one past it."""
-    last = 0
-    try:
-        for number, *row in old.execute(f"SELECT {key}, * FROM {table} ORDER BY {key}"):
-            last = number
-            yield tuple(row)
-        return
-    except (sqlite3.DatabaseError, TypeError) as error:
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
-            return  # not even the first page
-        misses = 0
-    while misses < _MISSES:
-        last += 1
-        try:
-            found = old.execute(f"SELECT * FROM {table} WHERE {key} = ?", (last,)).fetchone()
-        except sqlite3.DatabaseError:
-            found = None
-        misses = misses + 1 if found is None else 0
-        if found is not None:
-            yield found
+def _event_of(number: int, values: list[Value]) -> EventRow | None:
+    """The event in a row of a broken record; None where it is none, or not what it was."""
+    match values:
+        case [None, _, _, bytes(body), *rest]:
+            try:
+                event = ev.decode(body)
+            except msgspec.DecodeError:
+                return None
+            crc = rest[0] if rest else None
+            if event.seq == number and crc in (None, zlib.crc32(body)):
+                return number, event.at, str(type(event).__struct_config__.tag), body
+    return None
 
 
-def _is_event(row: tuple[object, ...]) -> bool:
-    try:
-        event = ev.decode(row[3])  # type: ignore[arg-type]
-    except (msgspec.DecodeError, TypeError, IndexError):
-        return False
-    crc = row[4] if len(row) > 4 else None
-    return event.seq == row[0] and (crc is None or crc == zlib.crc32(row[3]))  # type: ignore[arg-type]
-
-
-def _is_version(row: tuple[object, ...]) -> bool:
-    try:
-        return pack(unpack(row[2]))[0] == row[0]  # type: ignore[arg-type]
-    except (zlib.error, UnicodeDecodeError, TypeError, IndexError):
-        return False
+def _version_of(values: list[Value]) -> VersionRow | None:
+    """The version in a row, under the name that its text has; None where it is none."""
+    match values:
+        case [_, _, bytes(body)]:
+            try:
+                text = unpack(body)
+            except (zlib.error, UnicodeDecodeError):
+                return None
+            name, size, _ = pack(text)
+            return name, size, body
+    return None

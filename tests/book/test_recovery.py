@@ -49,6 +49,17 @@ def overwrite(start: float, end: float) -> Callable[[Path], None]:
     return damage
 
 
+def noise_page(number: int) -> Callable[[Path], None]:
+    """Noise over one page; those of the roots of the tables are the first."""
+
+    def damage(file: Path) -> None:
+        with file.open("r+b") as handle:
+            handle.seek((number - 1) * 4096)
+            handle.write(random.Random(1).randbytes(4096))
+
+    return damage
+
+
 def cut(file: Path) -> None:
     with file.open("r+b") as handle:
         handle.truncate(file.stat().st_size // 2 + 123)
@@ -78,10 +89,16 @@ def drop_a_table(file: Path) -> None:
         (cut, EVENTS // 4),
         (change_an_event, EVENTS - 1),
         (drop_a_table, EVENTS),
-        (overwrite(0.0, 0.001), 0),
+        (overwrite(0.0, 0.001), EVENTS),
+        (noise_page(1), EVENTS),
+        (noise_page(3), EVENTS),
+        (noise_page(4), EVENTS),
         (lambda file: file.write_text("this is no database" * 1000), 0),
     ],
-    ids=["noise early", "noise middle", "noise late", "cut", "an event", "no versions", "no header", "text"],
+    ids=[
+        *("noise early", "noise middle", "noise late", "cut", "an event", "no versions", "no header"),
+        *("first page", "root of events", "root of versions", "text"),
+    ],
 )
 async def test_what_can_be_read_of_a_damaged_record_goes_on(
     damage: Callable[[Path], object], events: int, sound: Path, root: Path
@@ -99,6 +116,8 @@ async def test_what_can_be_read_of_a_damaged_record_goes_on(
         assert event.text == f"note {event.seq - 1}"
         if journal.has_text(sha256_of(text_of(event.seq - 1))):
             assert journal.text(sha256_of(text_of(event.seq - 1))) == text_of(event.seq - 1)
+    if events == EVENTS and damage is not drop_a_table:
+        assert journal.names() == {sha256_of(text_of(number)) for number in range(EVENTS)}
     stamped = journal.append(ev.Resumed())
     assert stamped.seq == max(seqs, default=0) + 1
     await journal.close()
@@ -167,10 +186,10 @@ async def test_a_recovery_that_is_killed_is_carried_on_by_the_next(root: Path, t
     for number in range(50):
         journal.append(ev.NoteGiven(text=f"note {number}"), text_of(number))
         await journal.durable()
-    change_an_event(root / ".studio/journal.db")
     broken = tmp_path / "broken"
-    shutil.copytree(root, broken)  # everything is in the log still, and the file without it looks sound
+    shutil.copytree(root, broken)
     await journal.close()
+    os.truncate(broken / ".studio/journal.db", 0)  # everything is in the log, and without it there seems to be nothing
     found = []
     for when in range(1, 20):
         book = tmp_path / "killed" / str(when)
@@ -186,7 +205,7 @@ async def test_a_recovery_that_is_killed_is_carried_on_by_the_next(root: Path, t
         await again.close()
         assert sorted(path.name for path in (book / ".studio").glob("*re*.db*")) == []
     assert done.returncode == 0 and len(found) >= 2, done.stderr
-    assert set(found) == {(49, 50)}
+    assert set(found) == {(50, 50)}
 
 
 async def test_a_record_killed_in_the_middle_of_its_log_is_not_called_damaged(root: Path) -> None:
@@ -204,6 +223,69 @@ async def test_a_record_killed_in_the_middle_of_its_log_is_not_called_damaged(ro
     assert torn.recovered == ""
     assert len(list(torn.read())) >= 40
     await torn.close()
+
+
+@pytest.fixture
+async def killed(root: Path, tmp_path: Path) -> Path:
+    """A book whose studio was killed when everything was in the log of the record only."""
+    journal = Journal.open(root)
+    for number in range(50):
+        journal.append(ev.NoteGiven(text=f"note {number}"), text_of(number) * (1 + number % 3 * 20))
+        await journal.durable()
+    shutil.copytree(root, tmp_path / "killed")
+    await journal.close()
+    return tmp_path / "killed"
+
+
+def change(file: str, start: int, body: bytes) -> Callable[[Path], None]:
+    def damage(studio: Path) -> None:
+        with (studio / file).open("r+b") as handle:
+            handle.seek(start)
+            handle.write(body)
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "lost"),
+    [
+        (lambda studio: os.truncate(studio / "journal.db", 0), 0),
+        (lambda studio: (studio / "journal.db").unlink(), 0),
+        (change("journal.db-wal", 0, bytes(32)), 0),
+        (change("journal.db-wal", 20, b"salt"), 0),
+        (change("journal.db-wal", 40000, b"\0\1\2"), 1),
+        (change("journal.db-wal", 32 + 12 * 4120, bytes(4120)), 1),
+    ],
+    ids=["empty file", "no file", "no log header", "salts", "a byte of the log", "a page of the log"],
+)
+@pytest.mark.parametrize("listed", [True, False], ids=["seen in the library", "not seen"])
+async def test_what_is_in_the_log_only_is_recovered_too(
+    damage: Callable[[Path], object], lost: int, listed: bool, killed: Path
+) -> None:
+    damage(killed / ".studio")
+    if listed:
+        peek(killed)
+    journal = Journal.open(killed)
+    assert "was damaged: it is kept as" in journal.recovered
+    assert len(list(journal.read())) >= 50 - lost
+    assert len(journal.names()) >= 50 - lost
+    await journal.close()
+
+
+async def test_an_event_under_a_damaged_kind_and_a_version_under_a_damaged_name_are_kept(
+    root: Path, sound: Path
+) -> None:
+    body = sound.read_bytes()
+    name = sha256_of(text_of(7)).encode()
+    assert body.count(name) == 2, "in the table and in its index"
+    body = body[: body.index(name)] + b"\xff" + body[body.index(name) + 1 :]
+    at = body.index(b"note_given{")
+    sound.write_bytes(body[:at] + b"M" + body[at + 1 :])
+    journal = Journal.open(root)
+    assert "was damaged" in journal.recovered
+    assert journal.text(sha256_of(text_of(7))) == text_of(7)
+    assert len(list(journal.of(ev.NoteGiven))) == EVENTS
+    await journal.close()
 
 
 async def test_a_damaged_version_is_told_and_the_others_are_read(root: Path, sound: Path) -> None:
