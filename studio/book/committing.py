@@ -1,5 +1,6 @@
 """The one thread that writes a book's record, in order, and what becomes of it when the disk refuses."""
 
+import os
 import queue
 import sqlite3
 import threading
@@ -46,6 +47,7 @@ class Writer(threading.Thread):
         super().__init__(name="journal", daemon=True)
         self._file = file
         self._connection: sqlite3.Connection | None = connection
+        self._opened = file.stat()  # the file of the connection
         self._lock = lock
         self._spill = spill
         self._todo = todo
@@ -97,6 +99,7 @@ class Writer(threading.Thread):
             # A connection that failed to flush may believe that it did: a new one starts from what is on the disk.
             if self._connection is None:
                 self._connection = connect(self._file)
+                self._opened = self._file.stat()
             with self._connection:
                 # What a commit that seemed to fail did write is there already, under the same number.
                 add_rows(self._connection, rows, versions)
@@ -105,8 +108,9 @@ class Writer(threading.Thread):
             self._close()
             self._spill.keep(rows, versions)
             return lost
-        except (sqlite3.Error, BookError) as error:
-            self._close()
+        except (sqlite3.Error, BookError, OSError) as error:
+            if not isinstance(error, BookGone):  # else it has all there was, and may come back
+                self._close()
             kept = self._spill.keep(rows, versions)
             where = f"in memory and in {kept}" if kept is not None else "in memory"
             if isinstance(error, sqlite3.DatabaseError) and tells_damage(error):
@@ -114,9 +118,10 @@ class Writer(threading.Thread):
                     f"The record {self._file} is damaged ({error}). What came since is held {where}: close the studio "
                     "and open the book again, and the record is mended."
                 )
+            then = "it is back" if isinstance(error, BookGone) else "there is room"
             return BookUnsaved(
                 f"The record {self._file} can't be written ({error}). What came since is held {where}, and the run "
-                "goes on by itself when there is room."
+                f"goes on by itself when {then}."
             )
         if self._failed:
             self._spill.clear()
@@ -125,12 +130,22 @@ class Writer(threading.Thread):
         return None
 
     def _check_ours(self) -> None:
-        """Raises `BookHeld`; `BookGone` where a new connection would find another book's record, or none."""
+        """Raises `BookHeld`; `BookGone` where what is written would not be found again by who opens the book."""
         if self._lost is not None:
             raise self._lost
         self._lock.check()
-        if self._connection is None and not self._lock.is_at(self._file.with_name(LOCK)):
+        is_here = self._lock.is_at(self._file.with_name(LOCK))
+        if self._connection is None and not is_here:
             raise BookGone("its folder is not where it was")
+        if self._lock.is_removed() or (self._connection is not None and is_here and not self._is_the_same()):
+            raise BookGone("it was removed, or another file put in its place")
+
+    def _is_the_same(self) -> bool:
+        """SQLite writes on into a file that has no name any more, and calls it done."""
+        try:
+            return os.path.samestat(self._file.stat(), self._opened)
+        except OSError:
+            return False
 
     def _close(self) -> None:
         if self._connection is not None:

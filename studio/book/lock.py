@@ -121,6 +121,13 @@ class BookLock:
         except OSError:
             return False
 
+    def is_removed(self) -> bool:
+        """Whether the file we hold has no name any more: moved with its folder, it has one."""
+        try:
+            return os.fstat(self._handle).st_nlink == 0
+        except OSError:
+            return False
+
     @staticmethod
     def is_held(path: Path) -> bool:
         """Whether some process holds the lock now."""
