@@ -12,7 +12,7 @@ import msgspec
 from studio import events as ev
 from studio.book.lock import BEAT, BookLock
 from studio.book.reading import LOCK, tag
-from studio.book.recovery import add_rows, connect, pack, tells_damage
+from studio.book.recovery import EventRow, VersionRow, add_rows, connect, pack, tells_damage
 from studio.book.spill import Spill
 from studio.errors import BookError, BookGone, BookHeld, BookUnsaved
 
@@ -54,6 +54,8 @@ class Writer(threading.Thread):
         self._committed = committed
         self._refused = refused
         self._held: list[Record] = []
+        self._rows: list[EventRow] = []  # what is held, as it is stored
+        self._versions: list[VersionRow] = []
         self._failed = False
         self._lost: BookHeld | None = None  # the book is another studio's now: nothing is ever written again
 
@@ -62,7 +64,8 @@ class Writer(threading.Thread):
         while True:
             items = self._next()
             flushes = [item for item in items if isinstance(item, Flush)]
-            self._held.extend(item for item in items if isinstance(item, Record))
+            records = [item for item in items if isinstance(item, Record)]
+            self._hold(records)
             error = None
             # After a failure only a flush tries again: somebody is there then to be told how it went.
             if self._held and (flushes or None in items or not self._failed):
@@ -70,6 +73,8 @@ class Writer(threading.Thread):
                 if error is not None and not self._failed:
                     self._refused(error)
                 self._failed = error is not None
+            elif records:
+                self._put_down()  # the next try may be seconds away, and a crash is not
             for flush in flushes:
                 flush.done(error)
             if None in items:
@@ -91,9 +96,17 @@ class Writer(threading.Thread):
             self._lost = lost
         return items
 
+    def _hold(self, records: list[Record]) -> None:
+        self._held += records
+        for record in records:
+            event = record.event
+            self._rows.append((event.seq, event.at, tag(type(event)), record.body))
+            self._versions += [pack(text) for text in record.texts]
+
+    def _put_down(self) -> Path | None:
+        return self._spill.keep(self._rows, self._versions)
+
     def _commit(self) -> BookError | None:
-        rows = [(record.event.seq, record.event.at, tag(type(record.event)), record.body) for record in self._held]
-        versions = [pack(text) for record in self._held for text in record.texts]
         try:
             self._check_ours()
             # A connection that failed to flush may believe that it did: a new one starts from what is on the disk.
@@ -102,16 +115,16 @@ class Writer(threading.Thread):
                 self._opened = self._file.stat()
             with self._connection:
                 # What a commit that seemed to fail did write is there already, under the same number.
-                add_rows(self._connection, rows, versions)
+                add_rows(self._connection, self._rows, self._versions)
         except BookHeld as lost:
             self._lost = lost
             self._close()
-            self._spill.keep(rows, versions)
+            self._put_down()
             return lost
         except (sqlite3.Error, BookError, OSError) as error:
             if not isinstance(error, BookGone):  # else it has all there was, and may come back
                 self._close()
-            kept = self._spill.keep(rows, versions)
+            kept = self._put_down()
             where = f"in memory and in {kept}" if kept is not None else "in memory"
             if isinstance(error, sqlite3.DatabaseError) and tells_damage(error):
                 return BookUnsaved(
@@ -126,6 +139,7 @@ class Writer(threading.Thread):
         if self._failed:
             self._spill.clear()
         done, self._held = self._held, []
+        self._rows, self._versions = [], []
         self._committed(done)
         return None
 

@@ -1,10 +1,11 @@
 """What the disk refuses outlives the studio: a crash, an end while it is full, a book that went on elsewhere."""
 
+import contextlib
 import os
 import resource
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from studio import events as ev
 from studio.book.journal import Journal, sha256_of
 from studio.book.spill import Spill
+from studio.errors import BookUnsaved
 
 # A disk that is full for files of some size: the record of the book may not grow, the spill may.
 CHILD = """
@@ -53,6 +55,19 @@ def refused(run_child: Callable[..., "subprocess.Popen[str]"], spill: Path, how:
     return out
 
 
+@contextlib.contextmanager
+def small_files(size: int) -> Iterator[None]:
+    """No file of this process grows beyond `size` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
 @pytest.mark.parametrize("how", ["crash", "close"])
 async def test_what_was_refused_is_in_the_record_once_there_is_room(
     how: str, root: Path, tmp_path: Path, run_child: Callable[..., "subprocess.Popen[str]"]
@@ -92,20 +107,33 @@ async def test_what_does_not_fit_any_more_is_kept_beside(
     await journal.close()
 
 
+async def test_what_comes_while_the_disk_refuses_is_put_down_at_once(
+    root: Path, tmp_path: Path, until: Callable[..., Awaitable[None]]
+) -> None:
+    journal = Journal.open(root, spill_folders=[tmp_path / "state"])
+    kept = Spill([tmp_path / "state"], root)
+    journal.append(ev.NoteGiven(text="before"), "a version")
+    await journal.durable()
+    with small_files((root / ".studio/journal.db-wal").stat().st_size):
+        journal.append(ev.NoteGiven(text="refused"))
+        with pytest.raises(BookUnsaved):
+            await journal.durable()
+        journal.append(ev.AuthorEdited(file="a.md", sha256=sha256_of("Mine."), words=1, diff=""), "Mine.")
+        journal.append(ev.ReplyDelta(text="Streamed."))
+        await until(lambda: [row[2] for row in kept.read().events] == ["note_given", "author_edited", "reply_delta"])
+        assert [row[0] for row in kept.read().versions] == [sha256_of("Mine.")]
+    await journal.close()
+    assert kept.read().events == []
+
+
 async def test_once_the_disk_takes_it_nothing_is_left_elsewhere(root: Path, tmp_path: Path) -> None:
     spill = tmp_path / "state"
     journal = Journal.open(root, spill_folders=[spill])
     kept = Spill([spill], root)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    with small_files(4096):
         journal.append(ev.NoteGiven(text="long " * 3000))
-        with pytest.raises(Exception, match=r"is held in memory"):
+        with pytest.raises(BookUnsaved, match=r"is held in memory"):
             await journal.durable()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
     await journal.durable()
     assert kept.read().events == []
     await journal.close()
