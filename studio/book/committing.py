@@ -56,6 +56,8 @@ class Writer(threading.Thread):
         self._held: list[Record] = []
         self._rows: list[EventRow] = []  # what is held, as it is stored
         self._versions: list[VersionRow] = []
+        row = connection.execute("SELECT body FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        self._before: bytes = row[0] if row is not None else b""  # the last event before what is held
         self._failed = False
         self._lost: BookHeld | None = None  # the book is another studio's now: nothing is ever written again
 
@@ -104,7 +106,7 @@ class Writer(threading.Thread):
             self._versions += [pack(text) for text in record.texts]
 
     def _put_down(self) -> Path | None:
-        return self._spill.keep(self._rows, self._versions)
+        return self._spill.keep(self._rows, self._versions, before=self._before)
 
     def _commit(self) -> BookError | None:
         try:
@@ -139,7 +141,7 @@ class Writer(threading.Thread):
         if self._failed:
             self._spill.clear()
         done, self._held = self._held, []
-        self._rows, self._versions = [], []
+        self._rows, self._versions, self._before = [], [], done[-1].body
         self._committed(done)
         return None
 

@@ -67,7 +67,8 @@ class Journal(JournalReader):
         self._closed = False
         self._on_refused: Callable[[BookError], None] | None = None
         connection = connect(self._file)
-        self.recovered = " ".join(part for part in (recovered, take_back(connection, spill, root.name)) if part)
+        taken_back = take_back(connection, spill, root.name, mended=bool(recovered))
+        self.recovered = " ".join(part for part in (recovered, taken_back) if part)
         self._seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
         self._writer = Writer(self._file, connection, lock, spill, self._queue, self._on_commit, self._on_refusal)
         self._writer.start()

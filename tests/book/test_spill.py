@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
@@ -104,6 +105,38 @@ async def test_what_does_not_fit_any_more_is_kept_beside(
     assert kept.name in journal.recovered
     assert b"Mine" not in kept.read_bytes() and kept.stat().st_size > 100  # versions are compressed
     assert [event.text for event in journal.read() if isinstance(event, ev.NoteGiven)][-1] == "elsewhere 4"
+    await journal.close()
+
+
+async def test_a_book_that_was_moved_to_another_disk_finds_what_its_own_refused(
+    root: Path, tmp_path: Path, run_child: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    spill = tmp_path / "state"
+    refused(run_child, spill, "crash")
+    other = tmp_path / "other"
+    other.mkdir()
+    journal = Journal.open(other, spill_folders=[spill])
+    assert (journal.recovered, list(journal.read())) == ("", [])
+    await journal.close()
+    moved = root.rename(tmp_path / "moved")
+    for told in ("3 events that moved could not take before are in its record now.", ""):
+        journal = Journal.open(moved, spill_folders=[spill])
+        assert journal.recovered == told
+        assert [event.seq for event in journal.read()] == list(range(1, 5))
+        assert [journal.has_text(sha256_of(f"Mine {number}.\n" * 20)) for number in range(3)] == [True] * 3
+        await journal.close()
+
+
+async def test_a_new_book_in_the_place_of_a_removed_one_gets_nothing_of_it(
+    root: Path, tmp_path: Path, run_child: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    spill = tmp_path / "state"
+    refused(run_child, spill, "crash")
+    shutil.rmtree(root)
+    root.mkdir()
+    journal = Journal.open(root, spill_folders=[spill])
+    assert "does not fit it any more" in journal.recovered
+    assert (list(journal.read()), journal.names()) == ([], set())
     await journal.close()
 
 
