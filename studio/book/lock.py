@@ -23,6 +23,7 @@ WATCHED = 12.0  # seconds he is then watched: his clock may differ from ours, hi
 
 _TRIES = 50
 _BETWEEN = 0.001  # seconds
+_SIZE = 512  # bytes of the file
 _SETTLED = 0.3  # seconds
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
@@ -210,14 +211,23 @@ def _looks_fresh(owner: Owner) -> bool:
 
 def _owner(handle: int) -> Owner | None:
     """Who the file says that holds it; None when nobody, or when it can't be told."""
-    try:
-        return msgspec.json.decode(os.pread(handle, 1000, 0), type=Owner)
-    except (msgspec.DecodeError, OSError, UnicodeDecodeError):
-        return None
+    for _ in range(_TRIES):
+        try:
+            body = os.pread(handle, 1000, 0)
+        except OSError:
+            return None
+        if not body.strip():
+            return None
+        try:
+            return msgspec.json.decode(body, type=Owner)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            time.sleep(_BETWEEN)  # read while he wrote it: he is alive
+    return None
 
 
 def _write(handle: int, owner: Owner) -> None:
-    body = msgspec.json.encode(owner)
+    # Always of one size: a shorter heartbeat with the end of a longer one behind it would read as nobody's.
+    body = msgspec.json.encode(owner).ljust(_SIZE)
     os.pwrite(handle, body, 0)
     os.ftruncate(handle, len(body))
 

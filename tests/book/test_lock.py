@@ -74,6 +74,37 @@ def test_an_owner_whose_clock_is_wrong_is_known_by_his_heartbeat(path: Path, ago
     beating.join()
 
 
+def test_an_owner_is_not_taken_for_dead_while_he_writes_his_heartbeat(path: Path) -> None:
+    lock = BookLock.take(path)
+    handle = os.open(path, os.O_RDONLY)
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            lock._beaten -= locks.BEAT
+            lock.beat()
+
+    beating = threading.Thread(target=work)
+    beating.start()
+    try:
+        assert None not in [locks._owner(handle) for _ in range(30_000)]
+    finally:
+        ended.set()
+        beating.join()
+        os.close(handle)
+    lock.release()
+
+
+def test_an_owner_whose_name_is_half_written_is_looked_at_again(path: Path) -> None:
+    whole = written_by("elsewhere")
+    path.write_bytes(whole + b"}")  # a heartbeat of an older studio, shorter than the one before
+    writing = threading.Timer(0.01, lambda: os.truncate(path, len(whole)))
+    writing.start()
+    with pytest.raises(BookHeld, match="elsewhere"):
+        BookLock.take(path, watched=0.5)
+    writing.join()
+
+
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
     (tmp_path / "salt").mkdir()
