@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -24,7 +25,9 @@ from studio.book.files import Folder
 from studio.book.journal import Journal, peek
 from studio.book.words import count_words
 from studio.config import Config, cache_folder, key_of, key_source, spill_folders
-from studio.errors import BookError, BookHeld, UsageError
+from studio.errors import BookError, BookHeld, BookUnsaved, UsageError
+
+log = logging.getLogger(__name__)
 
 # Without a flag or a setting, a key that is there says which backend its owner means.
 EMBEDDED_HINT = (
@@ -281,10 +284,13 @@ class FollowingSession:
         self._seen = 0
 
     def history(self) -> Iterable[ev.Event]:
-        """Every event so far."""
-        for event in self._journal.read():
-            self._seen = event.seq
-            yield event
+        """Every event so far; what can't be read now comes with those from now on."""
+        try:
+            for event in self._journal.read():
+                self._seen = event.seq
+                yield event
+        except BookUnsaved as error:
+            log.warning("%s", error)
 
     def subscribe(self, reader: ev.Reader) -> None:
         """Every event from now on, once the other studio has written it."""
@@ -295,9 +301,18 @@ class FollowingSession:
         raise BookHeld(self.held_by)
 
     async def work(self, every: float = 0.3) -> int:
-        """Follow until cancelled or closed."""
+        """Follow until cancelled or closed, also past a moment when the record can't be read: locked, moved, mended."""
+        readable = True
         while self._readers:
-            for event in await asyncio.to_thread(lambda: list(self._journal.read(self._seen))):
+            try:
+                new = await asyncio.to_thread(lambda: list(self._journal.read(self._seen)))
+            except BookError as error:
+                if readable:
+                    log.warning("%s", error)
+                new, readable = [], False
+            else:
+                readable = True
+            for event in new:
                 self._seen = event.seq
                 for reader in self._readers:
                     reader(event)

@@ -14,7 +14,7 @@ import msgspec
 from studio import events as ev
 from studio.book.layout import STUDIO, refuse_odd_file
 from studio.book.lock import BookLock
-from studio.book.recovery import connect, is_newer, tells_damage, unpack, written_by_newer
+from studio.book.recovery import connect, is_newer, schema_of, tells_damage, unpack, written_by_newer
 from studio.book.room import Space
 from studio.errors import BookError, BookUnsaved
 
@@ -107,7 +107,8 @@ class JournalReader:
             raise self._unreadable(error) from error
         try:
             with closing(connect(self._file, read_only=True)) as connection:
-                yield from connection.execute(query, values)
+                if schema_of(connection) is not None:  # else another studio is making it now
+                    yield from connection.execute(query, values)
         except sqlite3.OperationalError as error:
             if tells_damage(error):
                 raise self._unreadable(error) from error

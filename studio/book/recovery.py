@@ -67,7 +67,7 @@ def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=5, check_same_thread=False)
     try:
         # First of all: a newer studio's tables may be others, and are neither damaged nor ours to change.
-        version = _version(connection)
+        version = schema_of(connection)
         if version is not None and version > SCHEMA_VERSION:
             raise BookError(written_by_newer(file))
         connection.execute("PRAGMA journal_mode = WAL")
@@ -88,7 +88,7 @@ def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _version(connection: sqlite3.Connection) -> int | None:
+def schema_of(connection: sqlite3.Connection) -> int | None:
     """The schema of the record, None where nothing was written yet. Raises `sqlite3.Error`."""
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
         return None
@@ -104,7 +104,7 @@ def is_newer(file: Path) -> bool:
         if file.stat().st_size == 0:
             return False
         with closing(connect(file, read_only=True)) as connection:
-            version = _version(connection)
+            version = schema_of(connection)
     except (sqlite3.Error, OSError):
         return False
     return version is not None and version > SCHEMA_VERSION
