@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shlex
+import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
@@ -172,6 +173,8 @@ async def _with_book(root: Path, do: Callable[[OpenBook], Coroutine[Any, Any, T]
         book = await asyncio.to_thread(OpenBook.open, root, spill_folders=spill_folders())
     except BookHeld as held:
         raise BookHeld(f"{held} On its desk, h opens the history, where you can do this too.") from held
+    if book.journal.recovered:
+        sys.stderr.write(f"studio: {printable(book.journal.recovered)}\n")
     try:
         await book.manuscript.settle()
         await book.restoring.settle()

@@ -274,6 +274,8 @@ class BookSession:
 class FollowingSession:
     """A book that another studio writes: its events as they reach the disk, and no commands."""
 
+    recovered = ""
+
     def __init__(self, root: Path, held_by: str) -> None:
         self.root = root
         self.held_by = held_by

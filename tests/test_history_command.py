@@ -240,3 +240,15 @@ def test_the_command_line_hands_it_over(root: Path, capsys: pytest.CaptureFixtur
     assert cli.main(["history", "tide", "--restore", "2", "--book", "--projects", str(root.parent)]) == 0
     assert cli.main(["history", "tide", "--show", "77", "--projects", str(root.parent)]) == 2
     assert capsys.readouterr().err == "studio: There is no revision 77; tide has 1 to 6.\n"
+
+
+def test_a_damaged_record_that_a_change_mends_is_told(
+    history: Callable[..., str], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = root / ".studio/journal.db"
+    record.write_bytes(bytes(100) + record.read_bytes()[100:])
+    history(restore=1)
+    said = capsys.readouterr().err
+    assert said.startswith("studio: The record of tide was damaged: it is kept as journal.corrupt-")
+    assert len(said.splitlines()) == 1
+    assert (root / "chapter_01.md").read_text() == ONE

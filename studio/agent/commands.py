@@ -104,6 +104,10 @@ class Session(Protocol):
         """Who else is writing this book, as a phrase for the header; "" when we are. Commands do nothing then."""
 
     @property
+    def recovered(self) -> str:
+        """What was found wrong with the record and mended, for the author; "" normally."""
+
+    @property
     def run(self) -> Commands:
         """What the author can ask."""
 
@@ -124,7 +128,7 @@ class Session(Protocol):
         """Run until the book is finished, failed or stopped; returns the exit code. Never raises for the run's sake."""
 
     async def close(self) -> None:
-        """Stop what is left, let go of the book."""
+        """Stop what is left, let go of the book. Raises `BookError`: what could not be saved, and where it is."""
 
 
 class BookCard(msgspec.Struct, frozen=True, kw_only=True):

@@ -104,8 +104,10 @@ class StudioApp(App[int]):
             return
         if self._note:
             session.run.answer(self._note)
-        code = await self.push_screen_wait(DeskScreen(session, self._studio.backends, clock=self._clock))
-        self.exit(code, message=_farewell(session, code))
+        desk = DeskScreen(session, self._studio.backends, clock=self._clock)
+        code = await self.push_screen_wait(desk)
+        self.failure = desk.failure
+        self.exit(code, message=None if self.failure else _farewell(session, code))
 
     def on_library_screen_opened(self, message: LibraryScreen.Opened) -> None:
         """The author chose a book."""
@@ -143,6 +145,7 @@ class StudioApp(App[int]):
         for screen in self.screen_stack:
             if isinstance(screen, DeskScreen):
                 await screen.end()
+                self.failure = screen.failure
         self.exit(INTERRUPTED)
 
     def _fatal_error(self) -> None:

@@ -72,6 +72,7 @@ class PlayedSession:
     def __init__(self, root: Path, history: Iterable[ev.Event] = (), *, held_by: str = "") -> None:
         self.root = root
         self.held_by = held_by
+        self.recovered = ""
         self.run = Commanded()
         self.versions: Versions = PastVersions(Journal.open_readonly(root), held_by)
         self.code = 3

@@ -121,6 +121,7 @@ class DeskScreen(Screen[int]):
         self._dirty = True
         self._sought = ""
         self._code = 0
+        self.failure = ""  # what could not be saved at the end, and where it is
         self._ended = False
         self._leaving = False
         self._work: Worker[int] | None = None
@@ -143,6 +144,8 @@ class DeskScreen(Screen[int]):
         self._session.subscribe(self._inbox.append)
         self.set_interval(FRAME, self._frame)
         self._panes.prose.focus()
+        if self._session.recovered:
+            self.notify(shown(self._session.recovered), severity="warning", markup=False, timeout=60)
         self._work = self.run_worker(self._session.work(), name="work", group="work")
 
     @on(Worker.StateChanged)
@@ -327,7 +330,10 @@ class DeskScreen(Screen[int]):
                 self._code = await self._work.wait()
             except WorkerCancelled:
                 self._code = 0
-        await self._session.close()
+        try:
+            await self._session.close()
+        except BookError as error:
+            self.failure, self._code = str(error), error.exit_code
 
     # --- reading --------------------------------------------------------------------------------------------------
 
