@@ -44,7 +44,9 @@ class Controls:
 
     def pause(self, why: str, by: str = "author") -> None:
         """Stand still at the next gate."""
-        self._pause = self._pause or Paused(why=why, by=by)
+        # The disk's pause ends by itself; one that the author asks for meanwhile must not end with it.
+        if self._pause is None or (self._pause.by == "disk" and by != "disk"):
+            self._pause = Paused(why=why, by=by)
         self._changed.set()
 
     def resume(self) -> None:
@@ -93,12 +95,15 @@ class Controls:
             raise Stopped
         if self._pause is None:
             return
-        self._record(self._pause)
-        self.paused = True
+        told: Paused | None = None
         while self._pause is not None:
             if self._stop:
                 raise Stopped
             self._changed.clear()
+            if self._pause is not told:
+                told = self._pause
+                self.paused = True
+                self._record(told)
             await self._changed.wait()
         self.paused = False
         if self._stop:

@@ -47,6 +47,25 @@ async def test_a_pause_taken_back_in_time_never_happened() -> None:
     assert log == []
 
 
+async def test_the_author_s_pause_outlasts_the_disk_s() -> None:
+    log = Log()
+    controls = Controls(log)
+    controls.pause("the disk is full", by="disk")
+    at_gate = asyncio.create_task(controls.gate())
+    await settle()
+    controls.pause("the author paused")
+    await settle()
+    controls.end_pause("disk")
+    await settle()
+    assert not at_gate.done()
+    assert controls.paused_by == "author"
+    assert log == [Paused(why="the disk is full", by="disk"), Paused(why="the author paused")]
+    controls.pause("the disk is full again", by="disk")
+    controls.resume()
+    await at_gate
+    assert log[2:] == [Resumed()]
+
+
 async def test_an_interrupt_cuts_what_is_under_way_and_awaits_its_end() -> None:
     controls = Controls(Log())
     ended = False
