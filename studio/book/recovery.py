@@ -172,17 +172,19 @@ def set_aside_and_recover(file: Path) -> str:
     )
     rebuilt = file.with_name("journal.rebuilt.db")
     _remove(rebuilt)
-    for ending in ("", "-wal", "-shm"):
-        if Path(f"{file}{ending}").exists():
-            shutil.copy2(f"{file}{ending}", f"{aside}{ending}")
-            _flush(Path(f"{aside}{ending}"))
-    sync_folder(file.parent)  # before anything of the broken one goes
-    new = connect(rebuilt)
     try:
-        _copy_readable(aside, new)
-        new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        new.close()
+        for ending in ("", "-wal", "-shm"):
+            if Path(f"{file}{ending}").exists():
+                shutil.copy2(f"{file}{ending}", f"{aside}{ending}")
+                _flush(Path(f"{aside}{ending}"))
+        sync_folder(file.parent)  # before anything of the broken one goes
+        with closing(connect(rebuilt)) as new:
+            _copy_readable(aside, new)
+            new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except (sqlite3.Error, OSError):  # each try would leave another half copy on a disk that is full
+        _remove(rebuilt)
+        _remove(aside)
+        raise
     rebuilt.replace(file.with_name(_REBUILT))
     sync_folder(file.parent)
     return finish_recovery(file)

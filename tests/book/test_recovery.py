@@ -3,7 +3,9 @@
 import contextlib
 import os
 import random
+import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -206,6 +208,26 @@ async def test_a_recovery_that_is_killed_is_carried_on_by_the_next(root: Path, t
         assert sorted(path.name for path in (book / ".studio").glob("*re*.db*")) == []
     assert done.returncode == 0 and len(found) >= 2, done.stderr
     assert set(found) == {(50, 50)}
+
+
+async def test_without_room_for_it_a_recovery_leaves_nothing_behind(root: Path, sound: Path) -> None:
+    overwrite(0.3, 0.4)(sound)
+    broken = sound.read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        for most in (20_000, len(broken) + 1):  # for the copy, for the new one
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+            with pytest.raises(BookError, match=r"can't be opened .* free some room"):
+                Journal.open(root)
+            assert [path for path in sound.parent.glob("journal.*") if not path.name.startswith(sound.name)] == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert sound.read_bytes() == broken
+    journal = Journal.open(root)
+    assert "was damaged" in journal.recovered
+    await journal.close()
 
 
 async def test_a_record_killed_in_the_middle_of_its_log_is_not_called_damaged(root: Path) -> None:
