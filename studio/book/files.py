@@ -12,6 +12,7 @@ from pathlib import Path
 from studio.book.exchange import exchange, place_new
 from studio.book.layout import STUDIO, make_private_folder, make_studio_folder, reading_order, sync_folder
 from studio.book.leavings import copied_from, is_leaving
+from studio.book.names import stays_inside
 from studio.errors import BookError, BookGone, BookUnsaved, PathRefused
 
 _RESERVED = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])\s*(?:\..*)?", re.IGNORECASE)
@@ -198,7 +199,9 @@ class Folder:
 
     @contextlib.contextmanager
     def _parent(self, name: str, *, make: bool = False) -> Iterator[int]:
-        """A handle of the folder a name lies in, walked without following links. Raises `OSError`."""
+        """A handle of the folder a name lies in, walked without following links. Raises `OSError`, `PathRefused`."""
+        if not stays_inside(name):
+            raise PathRefused(f"{_shown(name)} leads out of the book's folder; the studio leaves it alone.")
         try:
             handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -227,6 +230,8 @@ class Folder:
 
     def temp_path(self, temp: str) -> Path:
         """Where a temporary file lies: inside the record's folder, on the book's own file system."""
+        if "/" in temp:
+            raise PathRefused(f"{_shown(temp)} is no temporary file of the studio's; it is left alone.")
         return self.root / STUDIO / "tmp" / temp
 
     def temps(self) -> list[str]:

@@ -14,7 +14,7 @@ import msgspec
 from studio import events as ev
 from studio.book.layout import STUDIO, refuse_odd_file
 from studio.book.lock import BookLock
-from studio.book.recovery import connect, is_newer, schema_of, tells_damage, unpack, written_by_newer
+from studio.book.recovery import connect, event_of, is_newer, schema_of, tells_damage, unpack, written_by_newer
 from studio.book.room import Space
 from studio.errors import BookError, BookUnsaved
 
@@ -118,7 +118,7 @@ class JournalReader:
 
     def _decoded(self, body: bytes) -> ev.AnyEvent:
         try:
-            return ev.decode(body)
+            return event_of(body)
         except msgspec.DecodeError as error:
             raise self._unreadable(error) from error
 

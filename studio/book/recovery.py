@@ -14,6 +14,7 @@ import msgspec
 
 from studio import events as ev
 from studio.book.layout import sync_folder
+from studio.book.names import leads_outside
 from studio.book.salvage import Value, is_cut_off, rows
 from studio.errors import BookError
 
@@ -55,6 +56,14 @@ def pack(text: str) -> tuple[str, int, bytes]:
 def unpack(body: bytes) -> str:
     """The text of a stored version. Raises `zlib.error`, `UnicodeDecodeError`."""
     return zlib.decompress(body).decode("utf-8", "surrogatepass")
+
+
+def event_of(body: object) -> ev.AnyEvent:
+    """An event as it stands in a record, which anyone may have made. Raises `msgspec.DecodeError`."""
+    event = ev.decode(body)  # type: ignore[arg-type]
+    if leads_outside(event):
+        raise msgspec.DecodeError(f"event {event.seq} names a file outside of the book")
+    return event
 
 
 def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -135,7 +144,7 @@ def is_sound(file: Path) -> bool:
             return False
         connection.execute("SELECT sha256, size, body FROM versions LIMIT 1")
         for body, crc in connection.execute("SELECT body, crc FROM events ORDER BY seq"):
-            ev.decode(body)
+            event_of(body)
             if crc is not None and crc != zlib.crc32(body):
                 return False
     except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
@@ -253,7 +262,7 @@ def _event_of(number: int, values: list[Value]) -> EventRow | None:
     match values:
         case [None, _, _, bytes(body), *rest]:
             try:
-                event = ev.decode(body)
+                event = event_of(body)
             except msgspec.DecodeError:
                 return None
             crc = rest[0] if rest else None

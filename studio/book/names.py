@@ -1,0 +1,26 @@
+"""Names of a book's files as its record has them: a record may come from anywhere, as the book may. Pure."""
+
+from collections.abc import Callable, Iterable
+
+from studio import events as ev
+
+# Whatever is read, written or removed because an event names it.
+_NAMED: dict[type[ev.Event], Callable[..., Iterable[str]]] = {
+    ev.FileWritten: lambda event: (event.file,),
+    ev.FileRead: lambda event: (event.file,),
+    ev.AuthorEdited: lambda event: (event.file,),
+    ev.AuthorRenamed: lambda event: (event.file, event.to),
+    ev.WriteIntended: lambda event: (event.file, f"tmp/{event.temp}"),
+    ev.RestoreBegun: lambda event: event.files,
+}
+
+
+def stays_inside(name: str) -> bool:
+    """Whether a name stays in the folder it is taken in, and touches nothing hidden there."""
+    return "\0" not in name and not any(part == "" or part.startswith(".") for part in name.split("/"))
+
+
+def leads_outside(event: ev.Event) -> bool:
+    """Whether an event names a file that can't be the book's. No studio writes such an event."""
+    named = _NAMED.get(type(event))
+    return named is not None and not all(stays_inside(name) for name in named(event))

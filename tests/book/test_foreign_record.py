@@ -1,0 +1,98 @@
+"""A book from someone else brings its record along: whatever stands in it, nothing outside the folder is touched."""
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio import events as ev
+from studio.book.files import Folder
+from studio.book.names import stays_inside
+from studio.book.reading import JournalReader, tag
+from studio.book.recovery import add_rows, connect, pack
+from studio.errors import BookError, PathRefused
+
+SECRET = "What lies outside."
+NAME, _, _ = pack(SECRET)
+
+
+def made_elsewhere(root: Path, events: Iterable[ev.Event], *texts: str) -> None:
+    """Put a record into a book, as anyone could."""
+    (root / ".studio").mkdir(exist_ok=True)
+    stamped = [msgspec.structs.replace(event, seq=seq, at=1.0) for seq, event in enumerate(events, 1)]
+    with closing(connect(root / ".studio/journal.db")) as record, record:
+        rows = [(event.seq, event.at, tag(type(event)), ev.encode(event)) for event in stamped]
+        add_rows(record, rows, map(pack, texts))
+
+
+def intended(temp: str, file: str = "a.md", sha256: str = NAME, before: str = "") -> ev.Event:
+    return ev.WriteIntended(id=temp, file=file, before=before, sha256=sha256, agent_sha256="", mode="create", temp=temp)
+
+
+FOREIGN: dict[str, Callable[[Path], ev.Event]] = {
+    "a file above": lambda secret: ev.AuthorEdited(file="../secret", sha256="0" * 64, words=1, diff=""),
+    "an absolute file": lambda secret: ev.FileWritten(file=str(secret), sha256="0" * 64, words=1, mode="create"),
+    "a hidden file": lambda secret: ev.AuthorEdited(file=".git/config", sha256="0" * 64, words=1, diff=""),
+    "a new name above": lambda secret: ev.AuthorRenamed(file="a.md", to="../secret"),
+    "a text that is known": lambda secret: intended("../../../secret"),
+    "a part": lambda secret: intended("../../../secret.part"),
+    "a text that is lost": lambda secret: intended("../../../secret", sha256="0" * 64, before="1" * 64),
+    "an absolute temporary file": lambda secret: intended(str(secret)),
+    "a folder": lambda secret: intended(".."),
+    "a restore": lambda secret: ev.RestoreBegun(files={"../secret": ""}, why=""),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+async def test_a_record_that_names_what_lies_outside_reads_moves_and_removes_nothing_there(
+    kind: str, root: Path, open_book: Callable[..., Any]
+) -> None:
+    outside = [root.parent / "secret", root.parent / "secret.part"]
+    (root / ".git").mkdir()
+    outside.append(root / ".git/config")
+    for file in outside:
+        file.write_text(SECRET)
+    (root / "b.md").write_text("Ours.\n")
+    known = ev.AuthorEdited(file="a.md", sha256=NAME, words=3, diff="")
+    made_elsewhere(root, [known, FOREIGN[kind](outside[0]), ev.NoteGiven(text="and on")], SECRET)
+    book = open_book()
+    await book.manuscript.settle()
+    await book.restoring.settle()
+    await book.watcher().scan(full=True)
+    await book.close()
+    assert [file.read_text() for file in outside] == [SECRET] * 3
+    assert {event.file for event in book.named(ev.AuthorEdited)} == {"a.md", "b.md"}
+    assert list((root / ".studio").rglob("kept/*")) == []
+    assert "was damaged: it is kept as" in book.journal.recovered
+    assert [note.text for note in book.named(ev.NoteGiven)] == ["and on"]
+
+
+def test_such_a_record_is_not_read_by_who_only_looks(root: Path) -> None:
+    made_elsewhere(root, [FOREIGN["a file above"](root)])
+    with pytest.raises(BookError, match="can't be read"):
+        list(JournalReader(root).read())
+
+
+@given(st.lists(st.sampled_from(["..", ".", "", "a", "b.md", ".git", "\0", "…"]), min_size=1, max_size=5))
+def test_a_name_that_stays_inside_is_beneath_the_folder(parts: list[str]) -> None:
+    if stays_inside("/".join(parts)):
+        place = Path("/book").joinpath(*parts)
+        assert Path("/book") in place.parents and ".." not in place.parts
+
+
+def test_the_folder_itself_takes_no_name_that_leads_out(root: Path) -> None:
+    (root.parent / "secret").write_text(SECRET)
+    folder = Folder(root)
+    for name in ("../secret", str(root.parent / "secret"), "sub/../../secret", ".studio/journal.db", "a\0b"):
+        with pytest.raises(PathRefused):
+            folder.read_bytes(name)
+        with pytest.raises(PathRefused):
+            folder.take_away(folder.temp_name(), name)
+    with pytest.raises(PathRefused):
+        folder.drop("../../../secret")
+    assert (root.parent / "secret").read_text() == SECRET
