@@ -76,7 +76,7 @@ class JournalReader:
             text = unpack(rows[0][0])
             if sha256_of(text) != sha256:
                 raise zlib.error("another text under this name")
-        except (zlib.error, UnicodeDecodeError) as error:
+        except (zlib.error, UnicodeDecodeError, TypeError) as error:
             raise BookError(f"The version {sha256[:12]} is damaged; `studio history` shows the others.") from error
         return text
 

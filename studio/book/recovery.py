@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS versions (sha256 TEXT PRIMARY KEY, size INTEGER NOT N
 CREATE INDEX IF NOT EXISTS events_by_kind ON events (kind, seq);
 """
 _REBUILT = "journal.recovered.db"  # complete and flushed, on its way into the place of a broken one
+_LATEST = 1e11  # seconds since the epoch that every system can tell the day of
 
 
 EventRow = tuple[int, float, str, bytes]  # seq, at, kind, body
@@ -54,13 +55,17 @@ def pack(text: str) -> tuple[str, int, bytes]:
 
 
 def unpack(body: bytes) -> str:
-    """The text of a stored version. Raises `zlib.error`, `UnicodeDecodeError`."""
+    """The text of a stored version. Raises `zlib.error`, `UnicodeDecodeError`, `TypeError` where it is no bytes."""
     return zlib.decompress(body).decode("utf-8", "surrogatepass")
 
 
 def event_of(body: object) -> ev.AnyEvent:
     """An event as it stands in a record, which anyone may have made. Raises `msgspec.DecodeError`."""
-    event = ev.decode(body)  # type: ignore[arg-type]
+    if not isinstance(body, bytes):
+        raise msgspec.DecodeError("an event of the wrong type")
+    event = ev.decode(body)
+    if not 0 <= event.at <= _LATEST:
+        raise msgspec.DecodeError(f"event {event.seq} is of no time there is")
     if leads_outside(event):
         raise msgspec.DecodeError(f"event {event.seq} names a file outside of the book")
     return event
@@ -160,8 +165,10 @@ def is_sound(file: Path) -> bool:
 def tells_damage(error: sqlite3.Error) -> bool:
     """Whether the database itself is broken, not the disk under it or our way to it."""
     name = getattr(error, "sqlite_errorname", "") or ""
-    # A table or column that is not as we made it is told as a plain error.
-    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or name == "SQLITE_ERROR" or "malformed" in str(error)
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return True
+    # A table or column that is not as we made it is told as a plain error, a text that is none by Python alone.
+    return name == "SQLITE_ERROR" or any(word in str(error) for word in ("malformed", "Could not decode"))
 
 
 def set_aside_and_recover(file: Path) -> str:

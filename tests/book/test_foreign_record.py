@@ -1,5 +1,6 @@
 """A book from someone else brings its record along: whatever stands in it, nothing outside the folder is touched."""
 
+import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from studio import events as ev
 from studio.book.files import Folder
+from studio.book.journal import Journal, peek
 from studio.book.names import stays_inside
 from studio.book.reading import JournalReader, tag
 from studio.book.recovery import add_rows, connect, pack
@@ -76,6 +78,40 @@ def test_such_a_record_is_not_read_by_who_only_looks(root: Path) -> None:
     made_elsewhere(root, [FOREIGN["a file above"](root)])
     with pytest.raises(BookError, match="can't be read"):
         list(JournalReader(root).read())
+
+
+AT = "UPDATE events SET body = CAST(replace(body, '1.0', '{}') AS BLOB) WHERE seq = 2"
+ODD = {
+    "a number": "UPDATE events SET body = 5 WHERE seq = 2",
+    "a text": "UPDATE events SET body = CAST(body AS TEXT) WHERE seq = 2",
+    "a text that is none": "UPDATE events SET body = CAST(X'FF7B' AS TEXT) WHERE seq = 2",
+    "a time that no calendar has": AT.format("1e300"),
+    "a time before all": AT.format("-1e300"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+async def test_an_event_of_another_kind_than_ours_is_damage_and_no_failure(kind: str, root: Path) -> None:
+    made_elsewhere(root, [ev.NoteGiven(text="one"), ev.Paused(why=""), ev.NoteGiven(text="three")])
+    with closing(sqlite3.connect(root / ".studio/journal.db")) as record, record:
+        record.execute("UPDATE events SET crc = NULL")
+        record.execute(ODD[kind])
+    assert not peek(root).readable  # said in the library, which goes on
+    with pytest.raises(BookError, match="can't be read"):
+        list(JournalReader(root).read())
+    journal = Journal.open(root)
+    assert "2 events" in journal.recovered
+    assert [event.text for event in journal.read() if isinstance(event, ev.NoteGiven)] == ["one", "three"]
+    await journal.close()
+
+
+@pytest.mark.parametrize("body", ["5", "'text'", "CAST(X'FF' AS TEXT)", "X'00'"])
+def test_a_version_that_is_no_text_is_told_as_such(body: str, root: Path) -> None:
+    made_elsewhere(root, [ev.AuthorEdited(file="a.md", sha256=NAME, words=3, diff="")], SECRET)
+    with closing(sqlite3.connect(root / ".studio/journal.db")) as record, record:
+        record.execute(f"UPDATE versions SET body = {body}")
+    with pytest.raises(BookError):
+        JournalReader(root).text(NAME)
 
 
 @given(st.lists(st.sampled_from(["..", ".", "", "a", "b.md", ".git", "\0", "…"]), min_size=1, max_size=5))
