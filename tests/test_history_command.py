@@ -3,7 +3,9 @@
 import asyncio
 import io
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from studio import events as ev
 from studio.agent.open_book import OpenBook
 from studio.book import layout
 from studio.book.history import History
+from studio.book.journal import sha256_of
 from studio.errors import BookError, BookHeld, UsageError
 from studio.history_command import Asked, run_history, since_number
 
@@ -79,6 +82,16 @@ def test_it_lists_who_changed_what_when_and_by_how_many_words(history: Callable[
 
     assert len({cell_len(row[: row.rindex("+")]) for row in rows if row.endswith("create")}) == 1  # the columns stand
     assert len(history(file="章一").splitlines()) == 3
+
+
+def test_a_damaged_version_does_not_keep_the_others_from_being_listed(root: Path, history: Callable[..., str]) -> None:
+    with closing(sqlite3.connect(root / ".studio/journal.db")) as record, record:
+        record.execute("UPDATE versions SET body = X'00' WHERE sha256 = ?", (sha256_of(TWO),))
+    assert [row.split()[0] for row in history().splitlines()[1:-1]] == ["1", "2", "3", "4"]
+    assert history(show=1) == ONE
+    assert "潮が引いた。" in history(who=True)
+    with pytest.raises(BookError, match="damaged"):
+        history(show=3)
 
 
 def test_it_shows_a_text_and_a_difference_word_by_word(history: Callable[..., str]) -> None:

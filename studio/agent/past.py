@@ -12,7 +12,7 @@ from studio.book.reading import JournalReader
 from studio.book.room import Space
 from studio.book.undo import without_agent
 from studio.book.word_diff import words_changed
-from studio.errors import BookError, BookHeld
+from studio.errors import BookError, BookHeld, BookUnsaved
 
 
 class PastVersions:
@@ -45,7 +45,7 @@ class PastVersions:
         return {one.number for one in self.revisions() if one.sha256 and one.sha256 not in names}
 
     def words_changed(self, revision: Revision) -> tuple[int, int]:
-        """(words put in, words taken out); from the counts alone where a text was pruned."""
+        """(words put in, words taken out); from the counts alone where a text is gone."""
         key = revision.before, revision.sha256
         if key not in self._changed:
             before, after = self._known(revision.before), self._known(revision.sha256)
@@ -57,7 +57,14 @@ class PastVersions:
     def _known(self, sha256: str) -> str | None:
         if not sha256:
             return ""
-        return self._journal.text(sha256) if self._journal.has_text(sha256) else None
+        if not self._journal.has_text(sha256):
+            return None
+        try:
+            return self._journal.text(sha256)
+        except BookUnsaved:
+            raise
+        except BookError:
+            return None  # damaged: as good as pruned, and the others can be told all the same
 
     def provenance(self, file: str, number: int | None = None) -> list[Sentence]:
         """Whose each sentence of a file is, as it was right after a revision; None = as it is now."""

@@ -1,7 +1,9 @@
 """The history on the screen: who changed what, word by word; putting back asks first, and says what came of it."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -41,6 +43,19 @@ async def test_it_lists_every_revision_and_shows_what_the_newest_changed(
         await glass.shows(pilot, "[red] and 白", "author")  # no markup of a text is ever heeded
         await pilot.press("escape")
         await glass.until(pilot, lambda: isinstance(app.screen, DeskScreen))
+
+
+async def test_a_damaged_version_is_said_and_the_others_are_shown(desk_of: DeskOf, written: Any, glass: Any) -> None:
+    with closing(sqlite3.connect(written.root / ".studio/journal.db")) as record, record:
+        record.execute("UPDATE versions SET body = X'00'")
+    app = desk_of(written)
+    async with app.run_test(size=SIZE) as pilot:
+        await glass.until(pilot, lambda: isinstance(pilot.app.screen, DeskScreen))
+        await pilot.press("h")
+        await glass.shows(pilot, "5 revisions of 2 files", "is damaged")
+        await pilot.press("tab", "tab")
+        await glass.shows(pilot, "words are the author's")
+    assert app.failure == ""
 
 
 async def test_tab_goes_through_changes_text_and_whose(desk_of: DeskOf, written: Any, glass: Any) -> None:

@@ -133,7 +133,11 @@ class HistoryScreen(Screen[None]):
         todo = [one for one in reversed(self._revisions) if one.number not in self._counted]
         for at in range(0, len(todo), AT_ONCE):
             some = todo[at : at + AT_ONCE]
-            self._counted.update(await asyncio.to_thread(self._words_of, some))
+            try:
+                self._counted.update(await asyncio.to_thread(self._words_of, some))
+            except StudioError as error:  # the disk, or the folder, is away: the list stays as it is
+                self._complain(error)
+                return
             self._show_list()
 
     def _words_of(self, some: Sequence[Revision]) -> dict[int, tuple[int, int]]:
