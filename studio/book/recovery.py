@@ -31,6 +31,9 @@ CREATE INDEX IF NOT EXISTS events_by_kind ON events (kind, seq);
 """
 _REBUILT = "journal.recovered.db"  # complete and flushed, on its way into the place of a broken one
 _LATEST = 1e11  # seconds since the epoch that every system can tell the day of
+_PROGRAMS = "SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'"
+_META = "SELECT 1 FROM sqlite_master WHERE name = 'meta' AND sql LIKE 'CREATE TABLE%'"
+_MOST_EVENTS = 2**53  # far below what an integer of SQLite holds
 
 
 EventRow = tuple[int, float, str, bytes]  # seq, at, kind, body
@@ -64,6 +67,8 @@ def event_of(body: object) -> ev.AnyEvent:
     if not isinstance(body, bytes):
         raise msgspec.DecodeError("an event of the wrong type")
     event = ev.decode(body)
+    if not 0 < event.seq <= _MOST_EVENTS:
+        raise msgspec.DecodeError(f"there is no event {event.seq}")
     if not 0 <= event.at <= _LATEST:
         raise msgspec.DecodeError(f"event {event.seq} is of no time there is")
     if leads_outside(event):
@@ -77,13 +82,21 @@ def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
         # A log that nobody writes can't be made in a folder closed to us, and need not be.
         fixed = not os.access(file.parent, os.W_OK) and not Path(f"{file}-wal").exists()
         mode = "mode=ro&immutable=1" if fixed else "mode=ro"
-        return sqlite3.connect(f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=5, check_same_thread=False)
+        place = f"{file.absolute().as_uri()}?{mode}"
+        connection = sqlite3.connect(place, uri=True, timeout=5, check_same_thread=False)
+        try:
+            _refuse_programs(connection, file)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
     connection = sqlite3.connect(file, timeout=5, check_same_thread=False)
     try:
         # First of all: a newer studio's tables may be others, and are neither damaged nor ours to change.
         version = schema_of(connection)
         if version is not None and version > SCHEMA_VERSION:
             raise BookError(written_by_newer(file))
+        _refuse_programs(connection, file)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.executescript(_SCHEMA)
@@ -104,7 +117,7 @@ def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 def schema_of(connection: sqlite3.Connection) -> int | None:
     """The schema of the record, None where nothing was written yet. Raises `sqlite3.Error`."""
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
+    if connection.execute(_META).fetchone() is None:
         return None
     row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     if row is not None and not isinstance(row[0], int):
@@ -119,6 +132,8 @@ def is_newer(file: Path) -> bool:
             return False
         with closing(connect(file, read_only=True)) as connection:
             version = schema_of(connection)
+    except BookError:
+        return True
     except (sqlite3.Error, OSError):
         return False
     return version is not None and version > SCHEMA_VERSION
@@ -127,6 +142,19 @@ def is_newer(file: Path) -> bool:
 def written_by_newer(file: Path) -> str:
     """What to tell the author of such a record."""
     return f"{file.parent.parent.name} was written by a newer studio; upgrade this one to open it."
+
+
+def _refuse_programs(connection: sqlite3.Connection, file: Path) -> None:
+    """Raises `sqlite3.DatabaseError` for a record with more than tables in it, `BookError` for a newer studio's.
+
+    A trigger runs when we write, and can drop what we were told is on disk; a view runs when we read, for ever if its
+    maker wants it; see "Defense Against The Dark Arts" in SQLite's documentation.
+    """
+    connection.execute("PRAGMA trusted_schema = OFF")
+    if (found := connection.execute(_PROGRAMS).fetchone()) is not None:
+        if (schema_of(connection) or 0) > SCHEMA_VERSION:
+            raise BookError(written_by_newer(file))
+        raise sqlite3.DatabaseError(f"it holds more than tables: {found[0]}")
 
 
 def is_sound(file: Path) -> bool:
@@ -148,9 +176,9 @@ def is_sound(file: Path) -> bool:
         if connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
             return False
         connection.execute("SELECT sha256, size, body FROM versions LIMIT 1")
-        for body, crc in connection.execute("SELECT body, crc FROM events ORDER BY seq"):
-            event_of(body)
-            if crc is not None and crc != zlib.crc32(body):
+        for seq, body, crc in connection.execute("SELECT seq, body, crc FROM events ORDER BY seq"):
+            event = event_of(body)
+            if event.seq != seq or (crc is not None and crc != zlib.crc32(body)):
                 return False
     except (sqlite3.DatabaseError, msgspec.DecodeError, TypeError) as error:
         if isinstance(error, sqlite3.OperationalError) and not tells_damage(error):

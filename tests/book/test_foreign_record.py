@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from studio import events as ev
 from studio.book.files import Folder
-from studio.book.journal import Journal, peek
+from studio.book.journal import Journal, peek, sha256_of
 from studio.book.names import stays_inside
 from studio.book.reading import JournalReader, tag
 from studio.book.recovery import add_rows, connect, pack
@@ -100,9 +100,51 @@ async def test_an_event_of_another_kind_than_ours_is_damage_and_no_failure(kind:
     with pytest.raises(BookError, match="can't be read"):
         list(JournalReader(root).read())
     journal = Journal.open(root)
-    assert "2 events" in journal.recovered
+    readable = 3 if kind == "a text" else 2  # its bytes are an event all the same
+    assert f"{readable} events" in journal.recovered
     assert [event.text for event in journal.read() if isinstance(event, ev.NoteGiven)] == ["one", "three"]
     await journal.close()
+
+
+PROGRAMS = {
+    "a trigger that drops what is written": """
+        CREATE TRIGGER t BEFORE INSERT ON versions BEGIN SELECT RAISE(IGNORE); END;
+        CREATE TRIGGER u AFTER INSERT ON events BEGIN DELETE FROM events WHERE seq = new.seq; END;""",
+    "a view that never ends": """
+        ALTER TABLE events RENAME TO kept;
+        CREATE VIEW events AS WITH RECURSIVE n (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n)
+            SELECT seq, 1.0 AS at, 'paused' AS kind, 'x' AS body, NULL AS crc FROM n;""",
+}
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+async def test_a_record_with_programs_in_it_runs_none_of_them(kind: str, root: Path) -> None:
+    made_elsewhere(root, [ev.NoteGiven(text="one")], SECRET)
+    with closing(sqlite3.connect(root / ".studio/journal.db")) as record:
+        record.executescript(PROGRAMS[kind])
+    assert not peek(root).readable
+    journal = Journal.open(root)
+    assert "was damaged: it is kept as" in journal.recovered
+    journal.append(ev.NoteGiven(text="ours"), "Our text.")
+    await journal.close()
+    reader = JournalReader(root)
+    assert [event.text for event in reader.read() if isinstance(event, ev.NoteGiven)][-1] == "ours"
+    assert (reader.text(NAME), reader.text(sha256_of("Our text."))) == (SECRET, "Our text.")
+
+
+@pytest.mark.parametrize("seq", [2**63 - 1, 2**53 + 1, 0, -1])
+async def test_a_number_after_which_none_can_come_is_damage(seq: int, root: Path) -> None:
+    made_elsewhere(root, [ev.NoteGiven(text="one"), ev.NoteGiven(text="two")])
+    with closing(sqlite3.connect(root / ".studio/journal.db")) as record, record:
+        record.execute("UPDATE events SET crc = NULL, seq = ?1 WHERE seq = 2", (seq,))
+        record.execute(
+            "UPDATE events SET body = CAST(replace(body, '\"seq\":2', '\"seq\":' || ?1) AS BLOB) WHERE seq = ?1", (seq,)
+        )
+    journal = Journal.open(root)
+    assert "1 events" in journal.recovered
+    journal.append(ev.NoteGiven(text="ours"))
+    await journal.close()
+    assert [event.seq for event in JournalReader(root).read()] == [1, 2]
 
 
 @pytest.mark.parametrize("body", ["5", "'text'", "CAST(X'FF' AS TEXT)", "X'00'"])
