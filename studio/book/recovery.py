@@ -33,6 +33,8 @@ _REBUILT = "journal.recovered.db"  # complete and flushed, on its way into the p
 _LATEST = 1e11  # seconds since the epoch that every system can tell the day of
 _PROGRAMS = "SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'"
 _META = "SELECT 1 FROM sqlite_master WHERE name = 'meta' AND sql LIKE 'CREATE TABLE%'"
+_ALWAYS = 64 * 2**20  # bytes of a version that are unpacked whatever they are
+_GROWTH = 32  # times as many bytes as it takes in the record
 _MOST_EVENTS = 2**53  # far below what an integer of SQLite holds
 
 
@@ -58,8 +60,15 @@ def pack(text: str) -> tuple[str, int, bytes]:
 
 
 def unpack(body: bytes) -> str:
-    """The text of a stored version. Raises `zlib.error`, `UnicodeDecodeError`, `TypeError` where it is no bytes."""
-    return zlib.decompress(body).decode("utf-8", "surrogatepass")
+    """The text of a stored version. Raises `zlib.error`, `UnicodeDecodeError`, `TypeError` where it is no bytes.
+
+    Prose is a third of its size when packed; what grows a thousandfold is made to fill the memory.
+    """
+    unpacking = zlib.decompressobj()
+    text = unpacking.decompress(body, max(_ALWAYS, _GROWTH * len(body)))
+    if not unpacking.eof:
+        raise zlib.error("cut short, or larger than any text")
+    return text.decode("utf-8", "surrogatepass")
 
 
 def event_of(body: object) -> ev.AnyEvent:

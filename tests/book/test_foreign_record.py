@@ -1,6 +1,8 @@
 """A book from someone else brings its record along: whatever stands in it, nothing outside the folder is touched."""
 
 import sqlite3
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +18,7 @@ from studio.book.files import Folder
 from studio.book.journal import Journal, peek, sha256_of
 from studio.book.names import stays_inside
 from studio.book.reading import JournalReader, tag
-from studio.book.recovery import add_rows, connect, pack
+from studio.book.recovery import add_rows, connect, pack, unpack
 from studio.errors import BookError, PathRefused
 
 SECRET = "What lies outside."
@@ -104,6 +106,26 @@ async def test_an_event_of_another_kind_than_ours_is_damage_and_no_failure(kind:
     assert f"{readable} events" in journal.recovered
     assert [event.text for event in journal.read() if isinstance(event, ev.NoteGiven)] == ["one", "three"]
     await journal.close()
+
+
+def test_a_version_that_would_fill_the_memory_is_not_unpacked(root: Path) -> None:
+    packing = zlib.compressobj(9)
+    body = b"".join(packing.compress(bytes(2**20)) for _ in range(600)) + packing.flush()
+    made_elsewhere(root, [ev.AuthorEdited(file="a.md", sha256=NAME, words=3, diff="")], SECRET)
+    with closing(sqlite3.connect(root / ".studio/journal.db")) as record, record:
+        record.execute("UPDATE versions SET body = ?", (body,))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BookError, match="damaged"):
+            JournalReader(root).text(NAME)
+        assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_large_text_that_repeats_itself_is_read_whole() -> None:
+    text = "The tide went out, and nobody came.\n" * 800_000  # 28 MB in 90 KB
+    assert unpack(pack(text)[2]) == text
 
 
 PROGRAMS = {
