@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from studio import events as ev
+from studio.addresses import KnownAddresses
 from studio.agent.commands import BackendCard, BookCard, Commands, Versions
 from studio.agent.limits import DEFAULT_STEPS, Limits
 from studio.agent.open_book import OpenBook
@@ -19,12 +20,13 @@ from studio.agent.run import STOPPED, Run
 from studio.backends.backend import Backend, BackendChoice
 from studio.backends.catalog import open_backend
 from studio.backends.check import check
+from studio.backends.client import is_loopback
 from studio.backends.presets import presets
 from studio.book import layout
 from studio.book.files import Folder
 from studio.book.journal import Journal, peek
 from studio.book.words import count_words
-from studio.config import Config, cache_folder, key_of, key_source, spill_folders
+from studio.config import Config, cache_folder, key_of, key_source, log_folder, spill_folders
 from studio.errors import BookError, BookHeld, BookUnsaved, UsageError
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ class Workshop:
         self._config = config
         self._key_of = key_of(config)
         self._pause_on_fault = pause_on_fault
+        self._addresses = KnownAddresses(log_folder() / "addresses")
 
     def books(self) -> list[BookCard]:
         """Every book of the projects folder, the one touched last first."""
@@ -155,15 +158,18 @@ class Workshop:
         self.open_backend(self._choice(None))
 
     def open_backend(self, choice: BackendChoice) -> Backend:
-        """Build a backend. Raises `UsageError`."""
+        """Build a backend of the author's choice. Raises `UsageError`."""
         settings = self._config.settings
-        return open_backend(
+        backend = open_backend(
             choice,
             key_of=self._key_of,
             cache=cache_folder(),
             first_byte=settings.first_byte_timeout,
             idle=settings.idle_timeout,
         )
+        if backend.base_url:
+            self._addresses.add(backend.base_url)
+        return backend
 
     def _choice(self, book: OpenBook | None) -> BackendChoice:
         """Flags, else what the book was last written with, else the configuration, else what a key suggests."""
@@ -175,6 +181,7 @@ class Workshop:
             backend, model, base_url = last.backend, flags.model or last.model, last.base_url or None
             if backend == "embedded":  # its model is a file, and where that lies is its address
                 model, base_url = flags.model or last.base_url or None, None
+            self._refuse_unknown(book, model if backend == "embedded" and not flags.model else base_url)
         elif settings.backend or settings.base_url:
             backend, model = settings.backend or "openai", flags.model or settings.model
             base_url = settings.base_url
@@ -186,6 +193,20 @@ class Workshop:
         if last is not None and (last.backend, last.base_url) == (backend, base_url or ""):
             seen = last.reasoning_field
         return BackendChoice(backend=backend, model=model, base_url=base_url, context=context, reasoning_field=seen)
+
+    def _refuse_unknown(self, book: OpenBook | None, address: str | None) -> None:
+        """Refuse to go where nobody but a record says, with a key and all that is written. Raises `UsageError`."""
+        if book is None or not address or is_loopback(address) or address in self._addresses:
+            return
+        if address == (self._config.settings.base_url or "").rstrip("/"):
+            return
+        last = book.progress
+        flag = f"--model {address}" if last.backend == "embedded" else f"--base-url {address}"
+        raise UsageError(
+            f"{book.root.name} was last written at {address}, which was never given on this machine. If you know it "
+            f"and trust it with your key and your words, say so once with --backend {last.backend} {flag}; `studio "
+            "backends` lists the others."
+        )
 
     def _limits(self, book: OpenBook) -> Limits:
         steps = self._config.flags.max_steps or self._config.settings.max_steps or DEFAULT_STEPS

@@ -19,7 +19,7 @@ FLOORS: list[set[str]] = [
     {"headless"},
     {"agent"},
     {"book", "backends"},
-    {"config", "logs"},
+    {"addresses", "config", "logs"},
     {"settings_file"},
     {"events", "errors", "printable", "redact"},
 ]
