@@ -8,18 +8,21 @@ from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
 
+from studio.printable import printable
+
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class _Redacting(logging.Formatter):
-    """Takes the secrets out of each record once it is whole, its traceback included."""
+    """Takes the secrets out of each record once it is whole, its traceback included; what a server said acts on nobody
+    who looks into the log."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__(_FORMAT)
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._redact(super().format(record))
+        return printable(self._redact(super().format(record)))
 
 
 class _Private(logging.handlers.RotatingFileHandler):

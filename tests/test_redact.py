@@ -89,9 +89,11 @@ def test_the_log_is_its_owners_alone_and_holds_no_key(log_folder: Path) -> None:
     thread.start()
     thread.join()
     logging.getLogger("x").warning("half a character: \ud83d")
+    logging.getLogger("x").warning("a server said %s", "\x1b]52;c;x\x07\x9b2J")
     text = file.read_text(encoding="utf-8")
     assert text.count("RuntimeError: Bearer [key]") == 2
     assert "it failed with [key]" in text and "a thread failed" in text and CANARY not in text
+    assert "a server said ␛]52;c;x␇\ufffd2J" in text and "\x1b" not in text
     assert file.stat().st_mode & 0o777 == 0o600
 
 
