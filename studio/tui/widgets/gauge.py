@@ -72,7 +72,8 @@ def gauge_line(
     What finds no room in `width` cells is left out, the least important first.
     """
     used = progress.context_tokens + estimate
-    share = used / progress.context if progress.context else 0.0
+    most = 1000 * progress.context  # figures of a server, or of a record that anyone made
+    share = min(used, most) / progress.context if progress.context else 0.0
     window = f"{used:,} / {progress.context:,} ({share * 100:.1f} %)"
     words, tint = state_words(progress, asked, left)
     facts = {
