@@ -366,11 +366,14 @@ def book_card(root: Path) -> BookCard:
     seen = peek(root)
     words, touched = 0, seen.touched
     folder = Folder(root)
+    names: list[str] = []
     with contextlib.suppress(BookError):  # just removed, or closed to us
-        for name in folder.names():
-            found = folder.stat(name)
-            touched = max(touched, found.st_mtime if found is not None else 0.0)
-            if "/" not in name and name != "outline.md":
+        names = folder.names()
+    for name in names:
+        found = folder.stat(name)
+        touched = max(touched, found.st_mtime if found is not None else 0.0)
+        if "/" not in name and name != "outline.md":
+            with contextlib.suppress(BookError):  # as above
                 words += count_words((folder.read_bytes(name) or b"").decode("utf-8", "replace"))
     if not touched:
         with contextlib.suppress(OSError):

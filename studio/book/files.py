@@ -18,6 +18,7 @@ from studio.errors import BookError, BookGone, BookUnsaved, PathRefused
 _RESERVED = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])\s*(?:\..*)?", re.IGNORECASE)
 _OPEN_MARKS = (".{}.swp", ".{}.swo", ".#{}", ".~lock.{}#", "~${}")
 _CLOSED = {"exports"}  # folders of the book that are not the agent's
+LARGEST = 64 * 2**20  # bytes of a file: ten million words; a file of gigabytes would take all memory
 _LONGEST = 200  # bytes of one part of a name
 _DEEPEST = 4  # parts of a name
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -163,7 +164,7 @@ class Folder:
         """The file's bytes, or None when there is no such file. Raises `BookError` when it can't be read."""
         try:
             with self._parent(name) as parent:
-                return _read_plain(name.rpartition("/")[2], parent)
+                return _read_plain(name.rpartition("/")[2], parent, LARGEST)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -414,12 +415,14 @@ def _markdown(entries: list[os.DirEntry[str]], prefix: str, depth: int, copies: 
             yield prefix + entry.name
 
 
-def _read_plain(name: str, parent: int | None) -> bytes:
-    """A plain file's bytes, no link followed. Raises `OSError`."""
+def _read_plain(name: str, parent: int | None, most: int | None = None) -> bytes:
+    """A plain file's bytes, no link followed. Raises `OSError`, also for more than `most`."""
     handle = os.open(name, _FILE, dir_fd=parent)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(0, "no plain file", name)
+        if most is not None and os.fstat(handle).st_size > most:
+            raise OSError(0, f"it is larger than {most // 2**20} MB", name)
         with os.fdopen(handle, "rb", closefd=False) as file:
             return file.read()
     finally:

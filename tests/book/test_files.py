@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from studio.book.exchange import exchange, exchange_by_steps
-from studio.book.files import Folder
+from studio.book.files import LARGEST, Folder
 from studio.book.leavings import is_leaving
 from studio.errors import BookError, BookUnsaved, PathRefused
 
@@ -219,6 +219,15 @@ def test_a_link_that_comes_and_goes_never_leads_out(what: str, folder: Folder, r
         swapping.join()
     assert seen["inside"] > 0 and seen["refused"] > 0
     assert [(file.name, file.read_text()) for file in outside.iterdir()] == [("x.md", "outside")]
+
+
+def test_a_file_of_gigabytes_is_left_alone(folder: Folder, root: Path) -> None:
+    with (root / "a.md").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(BookError, match=r"a\.md can't be read \(it is larger than 64 MB\); the studio leaves it alone"):
+        folder.read("a.md")
+    (root / "b.md").write_bytes(b"x" * LARGEST)
+    assert len(folder.read("b.md") or "") == LARGEST
 
 
 def test_every_byte_comes_back_and_what_is_not_utf8_is_left_alone(folder: Folder, root: Path) -> None:
