@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from studio.config import Config, hide_secrets, load_config, log_folder
 from studio.errors import StudioError, UsageError
 from studio.logs import start_log
-from studio.printable import printable
+from studio.printable import printable_line
 from studio.redact import Redactor
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ def _never_refuse_a_character() -> None:
 
 
 def _complain(sentence: str, redact: Redactor) -> None:
-    print(f"studio: {printable(redact(sentence))}", file=sys.stderr, flush=True)
+    print(f"studio: {printable_line(redact(sentence))}", file=sys.stderr, flush=True)
 
 
 def _say(text: str, redact: Redactor) -> None:
-    print(printable(redact(text)), flush=True)
+    print(printable_line(redact(text)), flush=True)
 
 
 # --- commands -----------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def _backends(config: Config, parsed: argparse.Namespace) -> int:
     if parsed.check:
         checking = _workshop(config, parsed).check(
             lambda line: _say(line, config.redact),
-            lambda text: print(f"… {printable(config.redact(text))}", file=sys.stderr, flush=True),
+            lambda text: print(f"… {printable_line(config.redact(text))}", file=sys.stderr, flush=True),
         )
         return 0 if asyncio.run(checking) else 1
     for backend in _workshop(config, parsed).backends():
@@ -229,7 +229,9 @@ class _Parser(argparse.ArgumentParser):
     """Errors as one sentence on one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"studio: {printable(message)}. Try `{self.prog} --help`.\n")
+        redact = Redactor()  # a key that was meant for the environment may stand among the arguments
+        hide_secrets(redact, os.environ)
+        self.exit(2, f"studio: {printable_line(redact(message))}. Try `{self.prog} --help`.\n")
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

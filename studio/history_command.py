@@ -25,7 +25,7 @@ from studio.book.word_diff import Piece, lines_of, word_diff, words_changed
 from studio.book.words import count_words
 from studio.config import spill_folders
 from studio.errors import BookHeld, UsageError
-from studio.printable import printable
+from studio.printable import printable, printable_line
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -271,7 +271,7 @@ class _Page:
             note = "; ".join(part for part in (_note(one), "pruned" if one.number in missing else "") if part)
             file = _pad(one.file, wide)
             line = f"{one.number:>5}  {when}  {who}  {one.step:>4}  {file}  {one.words:>7,}  {change:<12}"
-            self._line(f"{line}  {self._in('dim', printable(note))}".rstrip())
+            self._line(f"{line}  {self._in('dim', printable_line(note))}".rstrip())
         counted = f"{len(every):,} revision{'s' * (len(every) != 1)} of {files:,} file{'s' * (files != 1)}"
         self._line(f"{counted}; {in_words(space.size)} of versions in a record of {in_words(space.record)}")
 
@@ -285,7 +285,7 @@ class _Page:
         if self._json:
             self._object(file=file, diff=[[piece.kind, piece.text] for piece in pieces])
             return
-        self._line(self._in("bold", printable(file)) + f"  +{words[0]:,} −{words[1]:,} words")
+        self._line(self._in("bold", printable_line(file)) + f"  +{words[0]:,} −{words[1]:,} words")
         for line in lines_of(pieces):
             self._line(self._in("dim", "  …") if line is None else "  " + "".join(map(self._piece, line)))
         self._line()
@@ -302,7 +302,7 @@ class _Page:
         total = sum(words.values())
         share = f" ({words[AUTHOR] * 100 / total:.0f} %)" if total else ""
         told = f"{total:,} words, {words[AUTHOR]:,} the author's{share}, {words['agent']:,} the agent's"
-        self._line(f"{self._in('bold', printable(file))}: {told}")
+        self._line(f"{self._in('bold', printable_line(file))}: {told}")
         for by, text in found:
             for number, line in enumerate(printable(text.strip("\n")).split("\n")):
                 self._line(f"  {self._in(by, f'{by if number == 0 else str():<6}')}  {line}".rstrip())
@@ -312,14 +312,14 @@ class _Page:
         if self._json:
             self._object(restored=done.why, files=done.files, before=done.before, in_editor=done.in_editor)
         elif not done.files:
-            self._line(printable(f"Nothing to do: {done.why} is what stands there now."))
+            self._line(printable_line(f"Nothing to do: {done.why} is what stands there now."))
         else:
             one = len(done.files) == 1
-            self._line(printable(f"{done.files[0] if one else f'{len(done.files)} files'} changed: {done.why}."))
+            self._line(printable_line(f"{done.files[0] if one else f'{len(done.files)} files'} changed: {done.why}."))
             back = f"{shlex.quote(done.files[0])} --restore {done.before}" if one else f"--restore {done.before} --book"
             if done.in_editor:
-                self._line(printable(done.warning()))
-            self._line(printable(f"To take it back: studio history {shlex.quote(book)} {back}"))
+                self._line(printable_line(done.warning()))
+            self._line(printable_line(f"To take it back: studio history {shlex.quote(book)} {back}"))
 
     def pruned(self, done: Pruned) -> None:
         if self._json:
@@ -338,12 +338,12 @@ def _note(one: Revision) -> str:
 def _cells(text: str) -> int:
     from rich.cells import cell_len
 
-    return cell_len(printable(text))
+    return cell_len(printable_line(text))
 
 
 def _pad(text: str, cells: int) -> str:
     """`text` on one line of exactly so many cells, with an ellipsis where it was cut."""
     from rich.cells import cell_len, set_cell_size
 
-    line = printable(text).replace("\n", "␊").replace("\t", " ")
+    line = printable_line(text)
     return set_cell_size(line, cells) if cell_len(line) <= cells else set_cell_size(line, cells - 1) + "…"

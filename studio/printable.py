@@ -64,6 +64,11 @@ def printable(text: str) -> str:
     return text.translate(_VISIBLE)
 
 
+def printable_line(text: str) -> str:
+    """As `printable`, on one line: a newline becomes a picture of itself, so that no text passes for another row."""
+    return printable(text).replace("\n", "␊").replace("\t", " ")
+
+
 def typed(text: str) -> str:
     """What an author pasted, safe to show in a field: as `printable`, but what is invisible goes without a trace.
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.printable import printable, typed
+from studio.printable import printable, printable_line, typed
 
 EVERY = [chr(code) for code in range(sys.maxunicode + 1)]
 JOINERS = {"\u200c", "\u200d"}
@@ -78,3 +78,9 @@ def test_whatever_is_shown_can_be_encoded(text: str) -> None:
 def test_what_is_pasted_is_as_safe_and_without_what_nobody_sees(text: str) -> None:
     assert printable(typed(text)) == typed(text)
     assert typed("Mi\u00adlan\u200b: \u202b“ab”\u202c\ufeff") == "Milan: “ab”"
+
+
+@given(anything)
+def test_a_line_stays_one_line_and_is_as_safe(text: str) -> None:
+    line = printable_line(text)
+    assert len(line.splitlines()) <= 1 and printable(line) == line

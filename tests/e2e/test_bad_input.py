@@ -51,6 +51,34 @@ def test_each_mistake_gets_one_sentence(studio: StudioCommand, arguments: list[s
     assert words in one_sentence("\n".join(said))
 
 
+@pytest.mark.parametrize("arguments", [["new", "x", "--key", KEY], [f"--key={KEY}", "list"], [KEY]])
+def test_a_key_among_the_arguments_is_not_repeated(studio: StudioCommand, arguments: list[str]) -> None:
+    done = studio.run(*arguments, env={"OPENAI_API_KEY": KEY})
+    assert done.returncode == 2 and "--help" in one_sentence(done.stderr)
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_no_name_and_no_title_passes_for_another_row(studio: StudioCommand) -> None:
+    root = studio.projects / "tide\n✓ all is paid\x1b[2J"
+    root.mkdir(parents=True)
+    (root / "book.yaml").write_text('title: "Ebb\\n999,999 words\\e[2J"\n')
+    done = studio.run("list")
+    assert len(done.stdout.splitlines()) == 1 and "Ebb␊999,999 words␛[2J" in done.stdout
+    assert "tide␊✓ all is paid␛[2J" in done.stdout
+    missing = studio.run("resume", "qqq\nstudio: zzz.", "--headless")
+    assert "qqq␊studio: zzz." in one_sentence(missing.stderr)
+
+
+def test_a_file_of_gigabytes_does_not_hide_the_other_books(studio: StudioCommand) -> None:
+    for name in ("large", "salt"):
+        (studio.projects / name).mkdir(parents=True)
+        (studio.projects / name / "b.md").write_text("Two words.")
+    with (studio.projects / "large/a.md").open("wb") as file:
+        file.truncate(2**40)
+    done = studio.run("list")
+    assert done.returncode == 0 and done.stdout.count("2 words") == 2
+
+
 def test_a_refused_start_leaves_no_book_behind(studio: StudioCommand) -> None:
     for arguments in (["--backend", "nope"], ["--backend", "moonshot"], ["--theme", "nope"]):
         studio.run("new", "x", "--headless", *arguments)
