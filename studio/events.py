@@ -4,6 +4,7 @@ A run publishes events; the journal, the desk, the headless printer and the repl
 and what a model is sent are folds of this stream. Nothing of ours is imported here.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -395,21 +396,24 @@ class Record(Protocol):
         """Stamp the event, keep the texts as versions by their SHA-256, hand it on; returns the stamped event."""
 
 
-_LINE_ENDS = ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"), (b"\xc2\x85", rb"\u0085"))
+_ODD = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 def encode(event: Event) -> bytes:
-    """One line of JSON (no newline): the journal's body and the headless output are the same bytes.
+    """One line of JSON (no newline): the journal's body and the headless output are the same bytes."""
+    return plain_json(_encoder.encode(event))
 
-    The characters that some readers take for line ends (U+0085, U+2028, U+2029) are written as escapes.
+
+def plain_json(line: bytes) -> bytes:
+    """The same JSON with what JSON allows, and some reader or terminal takes for something else, as escapes.
+
+    U+0085, U+2028 and U+2029 end a line for some readers; DEL and C1 act on a terminal, U+009B as ESC [ does.
     """
-    body = _encoder.encode(event)
-    for character, escape in _LINE_ENDS:
-        if character in body:
-            body = body.replace(character, escape)
-    return body
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _ODD.sub(lambda odd: b"\\u%04x" % ord(odd[0].decode()), line)
 
 
 def decode(body: bytes) -> AnyEvent:

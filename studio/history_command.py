@@ -25,6 +25,7 @@ from studio.book.word_diff import Piece, lines_of, word_diff, words_changed
 from studio.book.words import count_words
 from studio.config import spill_folders
 from studio.errors import BookHeld, UsageError
+from studio.events import plain_json
 from studio.printable import printable, printable_line
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
@@ -241,10 +242,7 @@ class _Page:
         self._out.write(f"{text}\n")
 
     def _object(self, **fields: object) -> None:
-        line = msgspec.json.encode(fields).decode()
-        for end in "\x85\u2028\u2029":  # that some readers take for the end of a line
-            line = line.replace(end, f"\\u{ord(end):04x}")
-        self._line(line)
+        self._line(plain_json(msgspec.json.encode(fields)).decode())
 
     def _in(self, look: str, text: str) -> str:
         return f"\x1b[{_COLOURS[look]}m{text}\x1b[0m" if self._colour and look in _COLOURS and text else text

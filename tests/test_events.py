@@ -1,6 +1,7 @@
 """The vocabulary: an event comes back as it went, on one line, and what is no event is refused in one way."""
 
 import contextlib
+import unicodedata
 from hashlib import sha256
 from typing import get_args
 
@@ -19,6 +20,13 @@ def test_an_event_comes_back_as_it_went_and_is_one_line(text: str) -> None:
     body = ev.encode(event)
     assert len(body.decode().splitlines()) == 1
     assert ev.decode(body) == event
+
+
+def test_no_character_of_an_event_acts_on_a_terminal() -> None:
+    text = "".join(map(chr, range(0x100))) + "\u2028“…”\u2029"
+    body = ev.encode(ev.NoteGiven(text=text))
+    assert {c for c in body.decode() if unicodedata.category(c) in ("Cc", "Zl", "Zp")} == set()
+    assert ev.decode(body) == ev.NoteGiven(text=text) and "“…”" in body.decode()
 
 
 @given(st.binary(max_size=30), st.integers(0, 200))
