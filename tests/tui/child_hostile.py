@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 from studio import events as ev
-from studio.agent.commands import BackendCard, BookCard
+from studio.agent.commands import BackendCard, BookCard, Restored
+from studio.book.history import Revision
+from studio.book.provenance import Sentence
+from studio.book.room import Space
 from studio.errors import StudioError, UsageError
 from studio.printable import printable
 from studio.tui.app import StudioApp
@@ -120,11 +123,48 @@ STAGES: list[tuple[list[str], list[ev.Event]]] = [
 ]
 
 
+class Past:
+    """Two revisions of one file; one restore is done, what else is asked for is refused."""
+
+    def revisions(self) -> list[Revision]:
+        common = {"seq": 1, "at": 1.0, "step": 1, "file": evil("revised"), "why": evil("why"), "words_before": 0}
+        texts = [("", "1"), ("", "2")]  # else a change of colour would part a text from the name of its place
+        return [
+            Revision(number=number, who=who, before=before, sha256=after, words=3, **common)  # type: ignore[arg-type]
+            for number, (who, (before, after)) in enumerate(zip(("author", "agent"), texts, strict=True), 1)
+        ]
+
+    def text(self, sha256: str) -> str:
+        return evil("older" if sha256 == "1" else "newer") if sha256 else ""
+
+    def missing(self) -> set[int]:
+        return set()
+
+    def words_changed(self, revision: Revision) -> tuple[int, int]:
+        return 3, 0
+
+    def provenance(self, file: str, number: int | None = None) -> list[Sentence]:
+        return [Sentence(evil("mine"), "author"), Sentence(evil("theirs"), "agent")]
+
+    def space(self) -> Space:
+        return Space(versions=2, size=9, record=99)
+
+    async def restore(self, file: str, number: int) -> Restored:
+        return Restored(why=evil("done"), files=(file,), before=2, in_editor=(evil("opened"),))
+
+    async def restore_book(self, number: int) -> Restored:
+        raise StudioError(evil("refused"))
+
+    async def undo_agent(self, number: int, file: str | None = None) -> Restored:
+        return Restored(why=evil("nothing"), files=(), before=2)
+
+
 class Staged(played.PlayedSession):  # type: ignore[misc, name-defined]
     """A session in which a note or an answer lets the next things happen."""
 
     def __init__(self, root: Path, *, held_by: str = "") -> None:
         super().__init__(root, first(), held_by=held_by)
+        self.versions = Past()
         self.run.note = self.run.answer = self._next
 
     def _next(self, text: str) -> None:

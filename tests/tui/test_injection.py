@@ -94,6 +94,27 @@ class Player:
         self.press("\x03", text="│")
         self.press("q", hostile.BOOK, text="code 3")  # and how to go on
 
+    def history(self) -> None:
+        """A book's past, in every view, and what putting it back says."""
+        self.press("", "title")
+        self.press("h", "folder", "revised", "newer")
+        self.press("\x1b[B", "older")
+        self.press("m", text="is what the others are compared with")
+        self.press("f", "revised")
+        self.press("\t", "older")
+        self.press("\t", "mine", "theirs")
+        self.press("r", "revised", text="gets the text it had")
+        self.press("\r", "revised", "done", "opened")
+        self.press("\x1b[B", text="revision 1")
+        self.press("R", text="Restore the whole book")
+        self.press("\r", "refused")
+        self.press("u", text="Undo what the agent did since")
+        self.press("\r", "nothing")
+        self.press("?", text="Nothing is lost")
+        self.press("\x03", text="│")
+        self.press("\x03", text="Tools")
+        self.press("q", text="code 3")
+
     def held(self) -> None:
         """A book that another studio writes."""
         self.press("", "held")
@@ -126,7 +147,7 @@ def verdict(terminal: Terminal) -> set[str]:
     return {sequence for sequence in sent if not MOVES.fullmatch(sequence)}
 
 
-@pytest.mark.parametrize("scene", ["desk", "held", "library"])
+@pytest.mark.parametrize("scene", ["desk", "history", "held", "library"])
 def test_nothing_hostile_acts_wherever_it_is_shown(start: Callable[..., Terminal], scene: str) -> None:
     sent = {}
     for harmless in (True, False):
