@@ -160,6 +160,7 @@ class Workshop:
     def open_backend(self, choice: BackendChoice) -> Backend:
         """Build a backend of the author's choice. Raises `UsageError`."""
         settings = self._config.settings
+        self._refuse_stray(choice)
         backend = open_backend(
             choice,
             key_of=self._key_of,
@@ -207,6 +208,20 @@ class Workshop:
             f"and trust it with your key and your words, say so once with --backend {last.backend} {flag}; `studio "
             "backends` lists the others."
         )
+
+    def _refuse_stray(self, choice: BackendChoice) -> None:
+        """Refuse to send a key of the author's where only a `.env` in this folder says. Raises `UsageError`."""
+        config, address = self._config, choice.base_url or ""
+        preset = presets().get(choice.backend)
+        if "STUDIO_BASE_URL" not in config.in_dotenv or address != config.settings.base_url or preset is None:
+            return
+        if address == config.flags.base_url or is_loopback(address) or address in self._addresses:
+            return
+        if (source := key_source(config, preset.key_variable) if preset.key_variable else "") not in ("", ".env"):
+            raise UsageError(
+                f"The .env here would have {preset.key_variable} of your {source} sent to {address}, which was never "
+                "given on this machine. If you trust it, say so once with --base-url, or put its own key into .env."
+            )
 
     def _limits(self, book: OpenBook) -> Limits:
         steps = self._config.flags.max_steps or self._config.settings.max_steps or DEFAULT_STEPS

@@ -48,3 +48,21 @@ def test_a_model_file_that_only_a_record_names_is_not_loaded(studio: StudioComma
     assert refused.returncode == 2
     assert f"was last written at {file}" in refused.stderr and f"--model {file}" in refused.stderr
     assert "never given" not in studio.run("resume", "salt", "--headless").stderr
+
+
+def test_a_file_of_settings_that_lies_about_sends_no_key_of_the_environment(
+    play: Callable[..., Model], elsewhere: StudioCommand
+) -> None:
+    model = play(BOOK)
+    url = model.url.replace("127.0.0.1", "0.0.0.0")
+    settings = f"STUDIO_BACKEND=openai\nSTUDIO_MODEL=scripted\nSTUDIO_BASE_URL={url}\n"
+    (elsewhere.home / ".env").write_text(settings)
+    for _ in range(2):
+        refused = elsewhere.run("new", "Salt", "--headless")
+        assert refused.returncode == 2
+        assert f"would have OPENAI_API_KEY of your environment sent to {url}" in refused.stderr
+        assert "would have OPENAI_API_KEY" in elsewhere.run("backends", "--check").stdout
+    assert model.requests == []
+    del elsewhere.environment["OPENAI_API_KEY"]
+    (elsewhere.home / ".env").write_text(settings + f"OPENAI_API_KEY={KEY}\n")  # its own key may go there
+    assert elsewhere.run("new", "Salt", "--headless", "--max-steps", "1").returncode == 3
