@@ -30,7 +30,7 @@ class Ledger:
             case ev.WriteIntended(file=file):
                 self._intents[file] = event
                 self._temps[event.temp] = event
-                self._expected.setdefault(file, set()).update({event.before, event.sha256})
+                self._expected.setdefault(file, set()).add(event.sha256)
             case ev.FileWritten(file=file):
                 self._intents.pop(file, None)
                 self._expected.pop(file, None)
@@ -131,7 +131,7 @@ class Ledger:
         return [*self.removed_by_author(), *self._renamed]
 
     def expected(self, file: str) -> set[str]:
-        """What a write of ours that is under way may find or leave on disk: not news to the watcher."""
+        """What a write of ours that is under way may leave on disk: not news to the watcher."""
         return set(self._expected.get(file, ()))
 
     def partial(self, file: str) -> ev.PartialKept | None:

@@ -58,7 +58,7 @@ def test_the_ledger_says_what_the_last_events_of_a_file_say(history: list[ev.Eve
         open_intents = [event for event in of_file[(ends or [-1])[-1] + 1 :] if isinstance(event, ev.WriteIntended)]
         unsettled = [(one.id, one.temp) for one in ledger.unsettled() if one.file == file]
         assert unsettled == [(one.id, one.temp) for one in open_intents[-1:]]
-        assert ledger.expected(file) == {sha for one in open_intents for sha in (one.before, one.sha256)}
+        assert ledger.expected(file) == {one.sha256 for one in open_intents}
         cleared = [n for n in ends if of_file[n].mode != "edit"]  # type: ignore[attr-defined]
         kept = [event for event in of_file[(cleared or [-1])[-1] + 1 :] if isinstance(event, ev.PartialKept)]
         assert [piece.sha256 for piece in ledger.pieces(file)] == [piece.sha256 for piece in kept]

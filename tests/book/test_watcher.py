@@ -15,7 +15,7 @@ from studio import events as ev
 from studio.book.journal import sha256_of
 from studio.book.manuscript import WriteRefused
 from studio.book.watcher import Watcher, diff_of, wait_up_to
-from studio.errors import BookGone
+from studio.errors import BookError, BookGone, BookUnsaved
 
 ONE = "# One\n\nThe lamp was lit. The door stood open.\n"
 MINE = ONE.replace("was lit", "was blown out")
@@ -229,6 +229,30 @@ async def test_a_save_right_after_the_agents_write_is_not_taken_for_it(book: Any
     assert [event.sha256 for event in await watcher.scan()] == [sha256_of(MINE)]
     (root / "a.md").write_text(ONE)  # and back: content that was the agent's once is the author's now
     assert [event.sha256 for event in await watcher.scan()] == [sha256_of(ONE)]
+
+
+@pytest.mark.parametrize("why", ["the disk refuses", "the author locks the passage"])
+async def test_a_text_put_back_after_a_write_that_never_came_is_seen(why: str, book: Any, root: Path) -> None:
+    await book.write("a.md", ONE)
+    mine = ONE.replace("The lamp", "<!-- lock -->\nThe lamp") + "<!-- /lock -->\n"
+    stage = book.folder.stage
+
+    def disturbed(temp: str, text: str) -> None:
+        book.folder.stage = stage
+        if why == "the disk refuses":
+            raise BookUnsaved("a.md can't be written (No space left on device).")
+        stage(temp, text)
+        (root / "a.md").write_text(mine)
+
+    book.folder.stage = disturbed
+    with pytest.raises(BookError):
+        await book.edit("a.md", "The lamp was lit.", "It was dark.", id="2.0")
+    watcher = book.watcher(hints=False)
+    (root / "a.md").write_text(mine)
+    await watcher.scan(full=True)
+    assert book.ledger.disk("a.md") == sha256_of(mine)
+    (root / "a.md").write_text(ONE)  # and back: what the write began from is the author's now
+    assert [event.sha256 for event in await watcher.scan(full=True)] == [sha256_of(ONE)]
 
 
 def test_a_diff_names_the_file_and_only_the_lines_around_a_change() -> None:
