@@ -11,7 +11,7 @@ from pathlib import Path
 
 from studio.book.exchange import exchange, place_new
 from studio.book.layout import STUDIO, make_private_folder, make_studio_folder, reading_order, sync_folder
-from studio.book.leavings import copied_from, is_leaving
+from studio.book.leavings import copied_from, is_leaving, is_utf8
 from studio.book.names import stays_inside
 from studio.errors import BookError, BookGone, BookUnsaved, PathRefused
 
@@ -401,7 +401,7 @@ class Folder:
 
 def _markdown(entries: list[os.DirEntry[str]], prefix: str, depth: int, copies: list[str]) -> Iterator[str]:
     for entry in entries:
-        if is_leaving(entry.name) or entry.is_symlink():
+        if is_leaving(entry.name) or entry.is_symlink() or not is_utf8(entry.name):
             continue
         is_folder = entry.is_dir(follow_symlinks=False)
         if copied_from(entry.name):

@@ -29,6 +29,15 @@ def is_leaving(name: str) -> bool:
     return _LEAVING.match(name) is not None
 
 
+def is_utf8(name: str) -> bool:
+    """Whether the system's bytes of a file's name are UTF-8: no event can tell of a file whose name is not."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def copied_from(name: str) -> str:
     """The name of the file or folder that a sync program left this one as a second version of; "" if it is none.
 

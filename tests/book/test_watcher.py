@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,17 @@ async def test_what_is_no_chapter_is_no_news(book: Any, root: Path) -> None:
     (root / "latin.md").write_bytes(b"caf\xe9")
     (root / "link.md").symlink_to("/etc/hostname")
     assert await watcher.scan(full=True) == []
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names are UTF-8 there")
+async def test_a_name_that_is_not_utf_8_is_left_alone(book: Any, root: Path) -> None:
+    (root / os.fsdecode(b"caf\xe9.md")).write_text("Mine.\n")
+    (root / os.fsdecode(b"caf\xe9")).mkdir()
+    (root / os.fsdecode(b"caf\xe9") / "a.md").write_text("Mine.\n")
+    watcher = book.watcher(hints=False)
+    for _ in range(3):
+        assert await watcher.scan(full=True) == []
+    assert (book.events, book.folder.names()) == ([], [])
 
 
 async def test_a_file_that_is_empty_for_a_moment_is_not_a_deletion(book: Any, root: Path) -> None:
