@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import msgspec
 
@@ -93,8 +93,10 @@ def _read(past: PastVersions, asked: Asked, page: "_Page") -> None:
     file = None if asked.file is None else _file(revisions, asked)
     if asked.show is not None:
         number = _number(revisions, asked.show, asked.book)
-        name = file or _revision(revisions, number).file
-        page.text(name, number, past.text(_text_at(revisions, name, number, asked.book)))
+        one = _revision(revisions, number)
+        name = file or one.file
+        sha256 = one.sha256 if file is None else file_at(revisions, file, number)
+        page.text(name, number, past.text(sha256 or _absent(revisions, name, number)))
     elif asked.diff is not None:
         if len(asked.diff) > 2:
             raise UsageError("--diff wants one revision or two: --diff A B.")
@@ -111,29 +113,22 @@ def _read(past: PastVersions, asked: Asked, page: "_Page") -> None:
 
 def _pairs(revisions: Sequence[Revision], file: str | None, first: int, last: int) -> list[tuple[str, str, str]]:
     """(file, text before, text after) of what a difference of two moments is to show."""
+    earlier, later = sorted((first, last))
     if file is not None:
         names = [file]
-    elif first and last and _same_file(revisions, first, last):
-        names = [revisions[last - 1].file]
     else:
-        now = {**state_at(revisions, first), **state_at(revisions, last)}
-        renamed = {one.renamed_from for one in revisions[first:last]}
-        names = [name for name in sorted(now) if name not in renamed or name in state_at(revisions, last)]
+        revisions = revisions[:later]  # what came since may have given the names to other files
+        there, renamed = state_at(revisions, later), {one.renamed_from for one in revisions[earlier:]}
+        names = sorted({*(state_at(revisions, earlier).keys() - renamed), *there})
+        if earlier and any(one.number == earlier for one in of_file(revisions, revisions[-1].file)):
+            names = [revisions[-1].file]  # both are of one file
     found = [(name, file_at(revisions, name, first), file_at(revisions, name, last)) for name in names]
     return [row for row in found if row[1] != row[2]]
 
 
-def _same_file(revisions: Sequence[Revision], first: int, last: int) -> bool:
-    ours = of_file(revisions, revisions[last - 1].file)
-    return any(one.number == first for one in ours)
-
-
-def _text_at(revisions: Sequence[Revision], file: str, number: int, book: str) -> str:
-    sha256 = file_at(revisions, file, number)
-    if not sha256:
-        there = [one.number for one in of_file(revisions, file) if one.sha256]
-        raise UsageError(f"{file} was not there at revision {number}; it was at {', '.join(map(str, there[:12]))}.")
-    return sha256
+def _absent(revisions: Sequence[Revision], file: str, number: int) -> NoReturn:
+    there = [one.number for one in of_file(revisions, file) if one.sha256]
+    raise UsageError(f"{file} was not there at revision {number}; it was at {', '.join(map(str, there[:12]))}.")
 
 
 def _number(revisions: Sequence[Revision], number: int, book: str) -> int:

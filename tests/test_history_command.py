@@ -107,6 +107,28 @@ def test_it_shows_a_text_and_a_difference_word_by_word(history: Callable[..., st
     ]
 
 
+async def test_a_name_that_another_file_has_by_now_hides_no_revision(history: Callable[..., str], root: Path) -> None:
+    """Revisions 1 to 3 are of a file that is called otherwise now; 6 is of a new one under its old name."""
+    (root / "chapter_01.md").rename(root / "ebb.md")
+    book = OpenBook.open(root)
+    await book.watcher.scan(full=True)
+    (root / "chapter_01.md").write_text("Another.\n")
+    await book.watcher.scan(full=True)
+    await book.close()
+
+    async def ask(**asked: Any) -> str:
+        return await asyncio.to_thread(lambda: history(**asked))
+
+    assert await ask(show=1) == ONE
+    assert await ask(file="chapter_01.md", show=6) == "Another.\n"
+    assert "Mara{+Mira+}" in (await ask(diff=[1, 2])).replace("[-Mara-]", "Mara")
+    assert "Mira{+Mara+}" in (await ask(diff=[2, 1])).replace("[-Mira-]", "Mira")
+    changed = (await ask(diff=[1, 6])).splitlines()
+    assert [line.split()[0] for line in changed if line.endswith("words")] == ["chapter_01.md", "ebb.md", "章一.md"]
+    back = (await ask(diff=[6, 1])).splitlines()
+    assert [line.split()[0] for line in back if line.endswith("words")] == ["chapter_01.md", "ebb.md", "章一.md"]
+
+
 def test_it_tells_whose_the_sentences_are(history: Callable[..., str]) -> None:
     told = history(who=True, file="chapter_01.md")
     assert told.startswith("chapter_01.md: 9 words, 2 the author's (22 %), 7 the agent's\n")

@@ -77,7 +77,7 @@ class Versions(Protocol):
         """(words put in, words taken out); from the counts alone where a text was pruned."""
 
     def provenance(self, file: str, number: int | None = None) -> list[Sentence]:
-        """Whose each sentence of a file is, as it was right after a revision; None = as it is now."""
+        """Whose each sentence of a file is, right after a revision and by its name then; None = as it is now."""
 
     def space(self) -> Space:
         """The room that the record takes."""

@@ -67,9 +67,8 @@ class PastVersions:
             return None  # damaged: as good as pruned, and the others can be told all the same
 
     def provenance(self, file: str, number: int | None = None) -> list[Sentence]:
-        """Whose each sentence of a file is, as it was right after a revision; None = as it is now."""
-        ours = of_file(self.revisions(), file)
-        return provenance([one for one in ours if number is None or one.number <= number], self._known)
+        """Whose each sentence of a file is, right after a revision and by its name then; None = as it is now."""
+        return provenance(of_file(self.revisions()[:number], file), self._known)
 
     def space(self) -> Space:
         """The room that the record takes."""

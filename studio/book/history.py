@@ -141,6 +141,8 @@ def of_file(revisions: Sequence[Revision], file: str) -> list[Revision]:
 
 def file_at(revisions: Sequence[Revision], file: str, number: int) -> str:
     """SHA-256 of the text that the file of this name had right after a revision, whatever its name was then."""
+    if 0 < number <= len(revisions) and name_now(revisions, number) == file:
+        return revisions[number - 1].sha256  # also of a file that was removed, and whose name another got since
     return next((one.sha256 for one in reversed(of_file(revisions, file)) if one.number <= number), "")
 
 

@@ -46,6 +46,22 @@ async def test_restored_and_taken_back_is_nothing_to_tell(book: OpenBook) -> Non
     assert book.steering.message(book.journal.text, lambda _: []) == ""
 
 
+async def test_a_removed_file_comes_back_though_another_has_its_name_now(book: OpenBook) -> None:
+    (book.root / "b.md").unlink()
+    await book.watcher.scan(full=True)
+    (book.root / "a.md").rename(book.root / "b.md")
+    await book.watcher.scan(full=True)
+    past = BookVersions(book)
+    assert [one.text for one in past.provenance("b.md", 4)] == ["# Ebb\n\n", "The lamp was dark. ", "Mara slept.\n"]
+    done = await past.restore("b.md", 2)
+    assert (done.files, done.before) == (("b.md",), 6)
+    assert (book.root / "b.md").read_text() == ONE
+    await past.restore("b.md", 6)
+    assert (book.root / "b.md").read_text() == TWO
+    await past.restore("b.md", 5)
+    assert not (book.root / "b.md").exists()
+
+
 async def test_two_restores_at_once_come_one_after_the_other(book: OpenBook) -> None:
     past = BookVersions(book)
     await asyncio.gather(past.restore("a.md", 1), past.restore("b.md", 2))

@@ -215,8 +215,7 @@ class HistoryScreen(Screen[None]):
         if self._view == "text":
             return told_text(versions.text(one.sha256)), f"{one.file} at revision {one.number}"
         if self._view == "whose":
-            file = name_now(self._revisions, one.number)
-            return told_whose(versions.provenance(file, one.number)), f"{one.file} at revision {one.number}"
+            return told_whose(versions.provenance(one.file, one.number)), f"{one.file} at revision {one.number}"
         if self._marked and self._marked != one.number:
             first, last = sorted((self._marked, one.number))
             file = name_now(self._revisions, one.number)
