@@ -40,18 +40,22 @@ class Folder:
 
     # --- names ----------------------------------------------------------------------------------------------------
 
-    def name(self, raw: str) -> str:
+    def name(self, raw: str, *, is_authors: bool = False) -> str:
         """The canonical name inside the book: forward slashes, `.md` added, an existing spelling reused.
+
+        Args:
+            is_authors: the author once had a file of this name: refused is only what is no place of the book's.
 
         Raises:
             PathRefused: the name would leave the folder, or no system can hold it; nothing is repaired.
         """
         parts = raw.removeprefix("./").split("/")
         for part in parts:
-            self._check_part(raw, part)
+            if not is_authors or not part or part[0] == "." or "\0" in part:
+                self._check_part(raw, part)
         if not parts[-1].lower().endswith(".md"):
             parts[-1] += ".md"
-        if len(parts) > _DEEPEST or any(len(part.encode()) > _LONGEST for part in parts):
+        if not is_authors and (len(parts) > _DEEPEST or any(len(part.encode()) > _LONGEST for part in parts)):
             raise PathRefused(f"The file name {_shown(raw)} is too long; use a short one such as chapter_01.md.")
         if _folded(parts[0]) in _CLOSED:
             raise PathRefused(f"{_shown(raw)} lies in a folder the studio keeps for itself; use another name.")

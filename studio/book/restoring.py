@@ -73,7 +73,7 @@ class Restoring:
                 continue  # the author may have changed it since
             try:
                 text = self._journal.text(sha256) if sha256 else None
-                await self._manuscript.put_back(id, self._folder.name(file), text)
+                await self._manuscript.put_back(id, self._folder.name(file, is_authors=True), text)
             except BookUnsaved:
                 raise
             except BookError as error:

@@ -88,6 +88,33 @@ async def test_what_cannot_be_put_back_is_said_and_the_rest_is(book: Any, root: 
     assert len(book.named(ev.RestoreFinished)) == 1  # it is not tried again each time the book is opened
 
 
+@pytest.mark.parametrize(
+    "name", ["Who goes there?.md", 'Part: "one".md', " notes/a\u200db.md", "島" * 80 + ".md", "CON.md"]
+)
+async def test_a_file_comes_back_whatever_the_author_called_it(name: str, book: Any, root: Path) -> None:
+    file = root / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(OLD)
+    watcher = book.watcher(hints=False)
+    await watcher.scan()
+    file.unlink()
+    await watcher.scan()
+    await book.restoring.restore({name: sha256_of(OLD)}, name)
+    assert file.read_text() == OLD
+    await book.restoring.restore({name: ""}, name)
+    assert not file.exists()
+
+
+async def test_no_name_in_the_record_leads_out_of_the_book(book: Any, root: Path) -> None:
+    await two_versions(book)
+    (root / "out").symlink_to(root.parent)
+    names = ("../c.md", "notes/../../c.md", "/tmp/c.md", "out/c.md", ".studio/c.md", "a\0.md", "", "notes//c.md")
+    for name in names:
+        with pytest.raises(BookError):
+            await book.restoring.restore({name: sha256_of(OLD)}, "the book")
+    assert not (root.parent / "c.md").exists() and not (root / ".studio/c.md").exists()
+
+
 class Killed(Exception):
     """Stands for the end of the process."""
 
