@@ -44,13 +44,18 @@ class Restoring:
 
         Raises:
             BookError: some files could not be put back; the others were.
-            BookUnsaved: the disk refused; it is carried on when the book is opened again.
+            BookUnsaved: the disk refused; the files that were not put back by then stay as they are.
         """
         if missing := [sha256 for sha256 in files.values() if sha256 and not self._is_there(sha256, texts)]:
             self._journal.text(missing[0])  # raises with the reason, before anything is touched
         async with self._lock:
             self._record(ev.RestoreBegun(files=dict(files), why=why), *texts)
-            await self._carry_on()
+            try:
+                await self._carry_on()
+            except BookUnsaved as error:
+                # The book goes on, and what is written meanwhile is not to go when there is room some day.
+                self._record(ev.RestoreFinished())
+                raise type(error)(f"{error} Not every file was put back; ask for it again then.") from error
 
     def _is_there(self, sha256: str, texts: tuple[str, ...]) -> bool:
         return any(sha256_of(text) == sha256 for text in texts) or self._journal.has_text(sha256)

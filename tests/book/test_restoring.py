@@ -13,7 +13,7 @@ from studio import events as ev
 from studio.book.files import Folder
 from studio.book.history import History, same_files, state_at
 from studio.book.journal import sha256_of
-from studio.errors import BookError
+from studio.errors import BookError, BookUnsaved
 
 OLD, NEW, MINE = "One was. Two was.\n", "One is. Two is. Three is.\n", "One is. Two is. Three is. Mine.\n"
 
@@ -184,6 +184,35 @@ async def test_a_restore_of_the_book_cut_short_is_finished_when_it_is_opened_aga
     assert len(again.named(ev.RestoreFinished)) == 1
     await again.manuscript.close()
     assert list((root / ".studio/tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["before stage", "before put", "after put", "before take"])
+async def test_a_restore_that_the_disk_refused_goes_over_nothing_written_since(
+    step: str, open_book: Callable[..., Any], root: Path
+) -> None:
+    folder = Breaking(root)
+    book = open_book(folder=folder)
+    await two_versions(book)
+    for file in ("b.md", "c.md", "d.md"):
+        await book.write(file, NEW, id=f"3.{file}")
+
+    def full(_: str) -> None:
+        raise BookUnsaved("It can't be written (No space left on device); free some room, and the run goes on.")
+
+    folder.at[step] = full
+    files = {"a.md": sha256_of(OLD), "b.md": sha256_of(OLD), "c.md": "", "d.md": ""}
+    with pytest.raises(
+        BookUnsaved, match=r"No space.*and the run goes on\. Not every file was put back; ask for it again"
+    ):
+        await book.restoring.restore(files, "the book as of revision 2")
+    for file in files:  # there is room again, and the author goes on
+        (root / file).write_text(f"{file} is mine.\n")
+    await book.watcher().scan(full=True)
+    await book.close()
+    again = open_book()
+    await again.manuscript.settle()
+    await again.restoring.settle()
+    assert {file: (root / file).read_text() for file in files} == {file: f"{file} is mine.\n" for file in files}
 
 
 @pytest.mark.parametrize("step", ["before put", "after put", "after take"])
