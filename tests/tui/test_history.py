@@ -12,6 +12,7 @@ from studio.agent.commands import Restored
 from studio.tui.app import StudioApp
 from studio.tui.screens.desk import DeskScreen
 from studio.tui.screens.history import HistoryScreen
+from studio.tui.widgets.revision_view import RevisionView
 from studio.tui.widgets.timeline import sparkline, when
 
 DeskOf = Callable[..., StudioApp]
@@ -195,6 +196,25 @@ async def test_what_is_written_while_it_is_open_appears(desk_of: DeskOf, written
         (written.root / "chapter_01.md").write_text("Mine alone.\n")
         await written.versions.restore("chapter_02.md", 5)  # looks at the disk, and has nothing to put back
         await glass.shows(pilot, "6 revisions", "Mine alone.")
+
+
+async def test_what_is_read_stays_in_place_while_the_agent_writes(desk_of: DeskOf, written: Any, glass: Any) -> None:
+    app = desk_of(written)
+    async with app.run_test(size=(80, 17)) as pilot:
+        await opened(pilot, glass)
+        await pilot.press("end", "tab")
+        await glass.shows(pilot, "chapter_01.md at revision 1")
+        view = app.screen.query_one(RevisionView)
+        await pilot.press("pagedown")
+        await glass.until(pilot, lambda: view.scroll_y > 0)
+        place = view.scroll_y
+        (written.root / "chapter_02.md").write_text("Mine alone.\n")
+        await written.versions.restore("chapter_01.md", 3)  # looks at the disk, and has nothing to put back
+        await glass.shows(pilot, "6 revisions")
+        await pilot.pause(0.3)
+        assert view.scroll_y == place
+        await pilot.press("up")
+        await glass.until(pilot, lambda: view.scroll_y == 0)
 
 
 @pytest.mark.parametrize(

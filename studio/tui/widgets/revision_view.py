@@ -38,12 +38,19 @@ class RevisionView(VerticalScroll):
 
     can_focus: ClassVar[bool] = False  # type: ignore[misc]
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._shown: tuple[View, str, str] | None = None
+
     def compose(self) -> ComposeResult:
         """One text."""
         yield Static(id="told", markup=False)
 
     def show(self, view: View, told: Content, *, subtitle: str = "") -> None:
-        """Show it, from its beginning."""
+        """Show it, from its beginning; what is shown already stays where the author is reading it."""
+        if self._shown == (asked := (view, subtitle, told.plain)):
+            return
+        self._shown = asked
         # The three views, the one that is shown set off.
         parts = [(name, "bold $foreground" if name == view else "$text-muted") for name in VIEWS]
         self.border_title = Content("  ").join([Content.assemble(part) for part in parts])
