@@ -53,6 +53,10 @@ class Ledger:
                     self._renamed.pop(file, None)
                 else:
                     self._taken[file] = event.seq
+            case ev.RestoreFinished():  # what of it the disk refused is not made again
+                for file in [file for file, intent in self._intents.items() if intent.mode == "restore"]:
+                    del self._intents[file]
+                    self._expected.pop(file, None)
             case ev.AuthorRenamed():
                 self._rename(event)
             case ev.ConflictCopyFound(file=file):

@@ -215,6 +215,37 @@ async def test_a_restore_that_the_disk_refused_goes_over_nothing_written_since(
     assert {file: (root / file).read_text() for file in files} == {file: f"{file} is mine.\n" for file in files}
 
 
+@pytest.mark.parametrize("step", ["before put", "after put", "before take", "after take"])
+async def test_what_a_refused_restore_was_to_leave_is_seen_when_the_author_makes_it_so(
+    step: str, open_book: Callable[..., Any], root: Path
+) -> None:
+    folder = Breaking(root)
+    book = open_book(folder=folder)
+    await two_versions(book)
+    await book.write("b.md", NEW, id="3.0")
+
+    def full(_: str) -> None:
+        raise BookUnsaved("It can't be written (No space left on device).")
+
+    folder.at[step] = full
+    with pytest.raises(BookUnsaved):
+        await book.restoring.restore({"a.md": sha256_of(OLD), "b.md": ""}, "the book as of revision 1")
+    watcher = book.watcher(hints=False)
+    for text in (OLD, OLD + "Mine.\n", OLD):
+        (root / "a.md").write_text(text)
+        (root / "b.md").unlink(missing_ok=True)
+        await watcher.scan(full=True)
+        assert (book.ledger.disk("a.md"), book.ledger.disk("b.md")) == (sha256_of(text), "")
+    before = len(book.events)
+    await book.close()
+    again = open_book()
+    await again.manuscript.settle()
+    await again.restoring.settle()
+    assert await again.watcher().scan(full=True) == []
+    assert len(again.events) == before
+    assert list((root / ".studio/tmp").iterdir()) == []
+
+
 @pytest.mark.parametrize("step", ["before put", "after put", "after take"])
 async def test_what_the_author_saves_while_the_studio_is_dead_is_no_part_of_the_restore(
     step: str, open_book: Callable[..., Any], root: Path
