@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 from studio import events as ev
 from studio.book.files import Folder
@@ -89,14 +90,26 @@ class Watcher:
                 self._record(ev.ConflictCopyFound(file=file, of=folder + slash + copied_from(last)))
 
     def _without_renamed(self, found: dict[str, str | None]) -> dict[str, str | None]:
-        """`found` less the files that only got another name, which is recorded: one gone, one new with its text."""
+        """`found` less the files that only got another name, which is recorded: one gone, one new with its text.
+
+        Also where that name was another's, which got a new one, too, and so on: chapters that make room for one more.
+        """
         gone = [file for file, text in found.items() if text is None and self._is_gone(file)]
+        names: dict[str, list[str]] = {}
+        for file, text in found.items() if gone else ():
+            if text:
+                names.setdefault(sha256_of(text), []).append(file)
         for file in gone:
-            sha256 = self._ledger.disk(file)
-            new = [to for to, text in found.items() if text and not self._ledger.disk(to) and sha256_of(text) == sha256]
-            if len(new) == 1 and self._folder.stat(new[0]) is not None:
-                self._record(ev.AuthorRenamed(file=file, to=new[0]))
-                found = {name: text for name, text in found.items() if name not in (file, new[0])}
+            chain = [file]
+            while (sha256 := self._ledger.disk(chain[-1])) and len(to := names.get(sha256, [])) == 1:
+                if to[0] in chain or self._folder.stat(to[0]) is None:
+                    break
+                chain.append(to[0])
+            if not sha256:  # the last name was nobody's
+                for old, new in reversed(list(pairwise(chain))):
+                    self._record(ev.AuthorRenamed(file=old, to=new))
+                found = {name: text for name, text in found.items() if name not in chain}
+                names = {text: [name for name in those if name not in chain] for text, those in names.items()}
         return found
 
     def _is_gone(self, file: str) -> bool:

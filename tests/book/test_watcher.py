@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from studio import events as ev
+from studio.book.history import History, of_file
 from studio.book.journal import sha256_of
 from studio.book.manuscript import WriteRefused
+from studio.book.provenance import provenance
 from studio.book.watcher import Watcher, diff_of, wait_up_to
 from studio.errors import BookError, BookGone, BookUnsaved
 
@@ -291,6 +293,36 @@ async def test_a_renamed_file_is_the_same_file(book: Any, root: Path) -> None:
     (root / "02 The Crossing.md").rename(root / "chapter_02.md")
     await watcher.scan()
     await book.write("chapter_02.md", "More.\n", "append", id="4.0")
+
+
+async def test_chapters_that_make_room_for_another_stay_the_same_chapters(book: Any, root: Path) -> None:
+    texts = {number: ONE.replace("One", str(number)) for number in range(2, 6)}
+    for number, text in texts.items():
+        await book.write(f"chapter_{number:02}.md", text, id=f"{number}.0")
+    for number in reversed(texts):
+        (root / f"chapter_{number:02}.md").rename(root / f"chapter_{number + 1:02}.md")
+    watcher = book.watcher(hints=False)
+    assert await watcher.scan(full=True) == await watcher.scan(full=True) == []
+    assert [(event.file, event.to) for event in book.named(ev.AuthorRenamed)] == [
+        (f"chapter_{number:02}.md", f"chapter_{number + 1:02}.md") for number in reversed(texts)
+    ]
+    for number, text in texts.items():
+        assert book.ledger.disk(f"chapter_{number + 1:02}.md") == sha256_of(text)
+        assert [
+            one.by
+            for one in provenance(
+                of_file(History(book.events).revisions, f"chapter_{number + 1:02}.md"), book.journal.text
+            )
+        ] == ["agent"] * 3
+
+
+async def test_a_chapter_put_over_another_is_an_edit_of_that_one(book: Any, root: Path) -> None:
+    await book.write("a.md", ONE, id="1.0")
+    await book.write("b.md", MINE, id="2.0")
+    (root / "a.md").rename(root / "b.md")
+    await book.watcher(hints=False).scan()
+    assert {event.file: event.sha256 for event in book.named(ev.AuthorEdited)} == {"a.md": "", "b.md": sha256_of(ONE)}
+    assert book.journal.text(sha256_of(MINE)) == MINE
 
 
 async def test_two_names_exchanged_are_two_edits(book: Any, root: Path) -> None:
