@@ -1,18 +1,22 @@
 """The history on the screen: who changed what, word by word; putting back asks first, and says what came of it."""
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import pytest
+from textual.content import Content
 
 from studio.agent.commands import Restored
+from studio.book.provenance import Sentence
+from studio.book.word_diff import Piece
 from studio.tui.app import StudioApp
 from studio.tui.screens.desk import DeskScreen
 from studio.tui.screens.history import HistoryScreen
-from studio.tui.widgets.revision_view import RevisionView
+from studio.tui.widgets.revision_view import RevisionView, told_changes, told_text, told_whose
 from studio.tui.widgets.timeline import sparkline, when
 
 DeskOf = Callable[..., StudioApp]
@@ -215,6 +219,21 @@ async def test_what_is_read_stays_in_place_while_the_agent_writes(desk_of: DeskO
         assert view.scroll_y == place
         await pilot.press("up")
         await glass.until(pilot, lambda: view.scroll_y == 0)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        lambda text: told_changes([Piece("-", text), Piece("+", text)]),
+        told_text,
+        lambda text: told_whose([Sentence(text, "author"), Sentence(text, "agent")]),
+    ],
+)
+def test_of_a_book_in_one_file_no_more_is_shown_than_the_desk_can_hold(told: Callable[[str], Content]) -> None:
+    chapter = "The tide was out. " * 2000
+    assert "more characters" not in told(chapter).plain
+    plain = told("\n".join([chapter] * 20)).plain
+    assert len(plain) < 210_000 and re.search(r"… and [\d,]{7,} more characters$", plain)
 
 
 @pytest.mark.parametrize(

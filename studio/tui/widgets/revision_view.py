@@ -18,7 +18,7 @@ View = Literal["changes", "text", "whose"]
 VIEWS: tuple[View, ...] = ("changes", "text", "whose")
 
 _LOOKS = {"-": "strike $error", "+": "$success", "=": ""}
-_MOST = 400_000  # characters shown at once; a chapter has a tenth of it
+_MOST = 200_000  # characters shown at once, five times a long chapter; a million would hold the desk for seconds
 
 
 class RevisionView(VerticalScroll):
@@ -66,16 +66,14 @@ def told_changes(pieces: Sequence[Piece]) -> Content:
         return Content.assemble(("Not one word differs.", "$text-muted"))
     parts: list[tuple[str, str]] = []
     for line in lines:
-        parts += [("⋮", "$text-muted")] if line is None else [(shown(text), _LOOKS[kind]) for kind, text in line]
+        parts += [("⋮", "$text-muted")] if line is None else [(text, _LOOKS[kind]) for kind, text in line]
         parts.append(("\n", ""))
-    return Content.assemble(*parts)
+    return _told(parts)
 
 
 def told_text(text: str) -> Content:
     """The whole text."""
-    rest = len(text) - _MOST
-    parts = [(shown(text[:_MOST]), "")]
-    return Content.assemble(*parts, *([(f"\n… and {rest:,} more characters", "$text-muted")] if rest > 0 else []))
+    return _told([(text, "")])
 
 
 def told_whose(found: Iterable[Sentence]) -> Content:
@@ -85,4 +83,16 @@ def told_whose(found: Iterable[Sentence]) -> Content:
     total, authors = sum(words.values()), words.get(AUTHOR, 0)
     share = f" ({authors * 100 / total:.0f} %)" if total else ""
     head = [(f"{authors:,} of {total:,} words are the author's{share}", "bold $secondary"), ("\n\n", "")]
-    return Content.assemble(*head, *[(shown(one.text), "$secondary" if one.by == AUTHOR else "") for one in runs])
+    return _told([*head, *[(one.text, "$secondary" if one.by == AUTHOR else "") for one in runs]])
+
+
+def _told(parts: Iterable[tuple[str, str]]) -> Content:
+    """Texts and their looks, as much as can be shown, and how much more there is."""
+    room, left = _MOST, 0
+    some: list[tuple[str, str]] = []
+    for text, look in parts:
+        if room:
+            some.append((shown(text[:room]), look))
+        room, left = max(0, room - len(text)), left + max(0, len(text) - room)
+    more = [(f"\n… and {left:,} more characters", "$text-muted")] if left else []
+    return Content.assemble(*some, *more)
