@@ -11,16 +11,15 @@ from pathlib import Path
 
 from studio.book.exchange import exchange, place_new
 from studio.book.layout import STUDIO, make_private_folder, make_studio_folder, reading_order, sync_folder
-from studio.book.leavings import copied_from, is_leaving, is_utf8
+from studio.book.leavings import copied_from, is_leaving
 from studio.book.names import stays_inside
+from studio.book.walk import CLOSED, DEEPEST, folded, markdown
 from studio.errors import BookError, BookGone, BookUnsaved, PathRefused
 
 _RESERVED = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])\s*(?:\..*)?", re.IGNORECASE)
 _OPEN_MARKS = (".{}.swp", ".{}.swo", ".#{}", ".~lock.{}#", "~${}")
-_CLOSED = {"exports"}  # folders of the book that are not the agent's
 LARGEST = 64 * 2**20  # bytes of a file: ten million words; a file of gigabytes would take all memory
 _LONGEST = 200  # bytes of one part of a name
-_DEEPEST = 4  # parts of a name
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not make us wait
 _PROBE = 20_000  # lines
@@ -55,9 +54,9 @@ class Folder:
                 self._check_part(raw, part)
         if not parts[-1].lower().endswith(".md"):
             parts[-1] += ".md"
-        if not is_authors and (len(parts) > _DEEPEST or any(len(part.encode()) > _LONGEST for part in parts)):
+        if not is_authors and (len(parts) > DEEPEST or any(len(part.encode()) > _LONGEST for part in parts)):
             raise PathRefused(f"The file name {_shown(raw)} is too long; use a short one such as chapter_01.md.")
-        if _folded(parts[0]) in _CLOSED:
+        if folded(parts[0]) in CLOSED:
             raise PathRefused(f"{_shown(raw)} lies in a folder the studio keeps for itself; use another name.")
         return "/".join(self._existing_spelling(parts))
 
@@ -92,7 +91,7 @@ class Folder:
             except OSError:  # nothing there yet
                 there = []
             if part not in there:
-                part = next((name for name in sorted(there) if _folded(name) == _folded(part)), part)
+                part = next((name for name in sorted(there) if folded(name) == folded(part)), part)
             spelled.append(part)
             folder = folder / part
             self._refuse_links(folder, last=number == len(parts) - 1)
@@ -141,7 +140,7 @@ class Folder:
                 f"The book's folder {self.root} can't be read ({error.strerror}); mend its permissions."
             ) from error
         copies: list[str] = []
-        return reading_order(_markdown(top, "", 1, copies)), sorted(copies)
+        return reading_order(markdown(top, "", 1, copies)), sorted(copies)
 
     def check_place(self) -> None:
         """Make sure that the folder is where it was. Raises `BookGone`."""
@@ -403,22 +402,6 @@ class Folder:
         return kept
 
 
-def _markdown(entries: list[os.DirEntry[str]], prefix: str, depth: int, copies: list[str]) -> Iterator[str]:
-    for entry in entries:
-        if is_leaving(entry.name) or entry.is_symlink() or not is_utf8(entry.name):
-            continue
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if copied_from(entry.name):
-            if is_folder or entry.name.lower().endswith(".md"):
-                copies.append(prefix + entry.name)
-        elif is_folder:
-            if depth < _DEEPEST and not (depth == 1 and _folded(entry.name) in _CLOSED):
-                with contextlib.suppress(OSError):  # just removed, or closed to us
-                    yield from _markdown(list(os.scandir(entry.path)), f"{prefix}{entry.name}/", depth + 1, copies)
-        elif entry.name.lower().endswith(".md") and entry.is_file(follow_symlinks=False):
-            yield prefix + entry.name
-
-
 def _read_plain(name: str, parent: int | None, most: int | None = None) -> bytes:
     """A plain file's bytes, no link followed. Raises `OSError`, also for more than `most`."""
     handle = os.open(name, _FILE, dir_fd=parent)
@@ -431,10 +414,6 @@ def _read_plain(name: str, parent: int | None, most: int | None = None) -> bytes
             return file.read()
     finally:
         os.close(handle)
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _shown(raw: str) -> str:
