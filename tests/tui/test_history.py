@@ -193,6 +193,20 @@ async def test_a_book_without_a_past_says_so(desk_of: DeskOf, new_session: Any, 
         assert isinstance(app.screen, HistoryScreen)
 
 
+async def test_of_a_removed_file_it_says_that_there_is_no_text(desk_of: DeskOf, written: Any, glass: Any) -> None:
+    (written.root / "chapter_02.md").unlink()
+    await written.versions.restore("chapter_01.md", 3)  # looks at the disk, and has nothing to put back
+    app = desk_of(written)
+    async with app.run_test(size=SIZE) as pilot:
+        await glass.until(pilot, lambda: isinstance(pilot.app.screen, DeskScreen))
+        await pilot.press("h")
+        await glass.shows(pilot, "6 revisions", "removed", "Nobody came.")
+        for _ in range(2):
+            await pilot.press("tab")
+            await glass.shows(pilot, "there is no text of it")
+            assert "0 of 0 words" not in glass.text(app)
+
+
 async def test_what_is_written_while_it_is_open_appears(desk_of: DeskOf, written: Any, glass: Any) -> None:
     app = desk_of(written)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -212,6 +212,8 @@ class HistoryScreen(Screen[None]):
     def _told(self, one: Revision) -> tuple[Content, str]:
         """The text of the view, and what it is of. In a thread."""
         versions = self._versions
+        if self._view != "changes" and not one.sha256:
+            return Content.assemble(("The file goes here: there is no text of it.", "$text-muted")), one.file
         if self._view == "text":
             return told_text(versions.text(one.sha256)), f"{one.file} at revision {one.number}"
         if self._view == "whose":
