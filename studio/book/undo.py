@@ -73,6 +73,10 @@ def with_authors(base: str, author: str, without: str, mine: set[str]) -> str:
         keep(start)
         author_at += start - at
         new = authors[author_at : author_at + end - start + growth]
+        again = {one.rstrip() for one in new}  # what the agent took out and the author put back stands there once
+        put_in[start : end + 1] = [
+            [one for one in some if one.rstrip() not in again] for some in put_in[start : end + 1]
+        ]
         out += put_in[start] if start < end else []
         out += new
         for k in range(start, end):
@@ -80,7 +84,7 @@ def with_authors(base: str, author: str, without: str, mine: set[str]) -> str:
             out += put_in[k] if k > start else []
             if was.rstrip() in mine and was.rstrip() != bodies[k] and not any(alike(was, one) for one in new):
                 out.append(was)
-        mine |= {one.rstrip() for one in new}
+        mine |= again
         at, author_at = end, author_at + len(new)
     keep(len(tokens))
     return _joined([*out, *put_in[len(tokens)]])

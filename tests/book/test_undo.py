@@ -71,6 +71,14 @@ def test_what_the_agent_took_from_the_authors_comes_back() -> None:
     assert told.undone(1) == {"a.md": "One. Mine. Two.\n"}
 
 
+def test_what_the_author_puts_back_by_hand_stands_there_once() -> None:
+    told = Told().agent("One. Two.\n").author("One. Mine. Two.\n").agent("One. Two.\n").author("One. Mine. Two.\n")
+    assert told.undone(1) == {"a.md": "One. Mine. Two.\n"}
+    mine = "I sing at the sea. I sleep at the lamp.\n"
+    told = Told().author(mine).agent("It walks at the door. It walks at the sea.\n").author(mine)
+    assert told.undone(0) == {"a.md": mine}
+
+
 def test_what_the_author_removed_stays_removed() -> None:
     told = Told().agent("One.\n").agent("One. Two.\n").author("")
     assert told.undone(1) == {"a.md": None}
