@@ -19,6 +19,10 @@ _END = re.compile(rf"(?:[.!?…]+[{_CLOSERS}]*(?=\s|\Z)[ \t]*|(?:[。！？｡]|
 _ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|Capt|Lt|Sgt|Jr|Sr|vs|etc|cf|No|Vol|pp?)|\b[A-Z])\.[ \t]*\Z")
 
 
+_STOPPED = re.compile(rf"(?:[.!?…]|[。！？｡])[{_CLOSERS}]*\Z")
+_BLOCK = re.compile(r"#|[-*+>|]|<!--|```")  # what Markdown knows only at the beginning of a line
+
+
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     """Both changed these sentences: the author's stand in the text, the agent's only here."""
 
@@ -40,6 +44,7 @@ class _Token(NamedTuple):
     body: str
     gap: str
     lead: str = ""  # the gap before it in its own text
+    begins: bool = False  # it is the first one there, at the beginning of a line
 
 
 def sentences(text: str) -> list[str]:
@@ -111,7 +116,7 @@ def _tokens(text: str) -> list[_Token]:
     lead = ""
     for one in sentences(text):
         body = one.rstrip()
-        tokens.append(_Token(body, one[len(body) :], lead))
+        tokens.append(_Token(body, one[len(body) :], lead, begins=not tokens))
         lead = one[len(body) :]
     return tokens
 
@@ -125,6 +130,8 @@ class _Merged:
         self._out: list[str] = []
         self._gap = ""  # what follows the sentence put out last; settled when the next one is known
         self._gap_is_authors = False
+        self._own_gap = ""  # what follows it in the text it comes from
+        self._follows_author = self._follows_agent = True  # what comes next follows the last one in that text, too
         bodies = _bodies(base)
         self._run(changes(bodies, _bodies(author)), changes(bodies, _bodies(agent)))
 
@@ -153,17 +160,19 @@ class _Merged:
         """A run that stands in all three; the blanks between its sentences are merged like a text of their own."""
         for k in range(end - start):
             base, author, agent = self._base[start + k], self._author[author_at + k], self._agent[agent_at + k]
+            self._part(author, is_changed=False)
             self._put([author])
             self._end(base.gap, author.gap, agent.gap)
+            self._follows_author = self._follows_agent = True
 
     def _change(self, base: list[_Token], author: list[_Token], agent: list[_Token], *, authors: bool) -> None:
         same = _bodies(author) == _bodies(agent)
-        if not authors:
-            self._lead(agent, authors=False)
-            self._put(agent)
-        else:
-            self._lead(author, authors=True)
-            self._put(author)
+        put = author if authors else agent
+        self._lead(put, authors=authors)
+        self._put(put)
+        # Of a run that one took out nothing is here for what follows it in the other's text.
+        self._follows_author = bool(put) if author else self._follows_author and not put
+        self._follows_agent = bool(put) if agent else self._follows_agent and not put
         if base and author and agent:
             self._end(base[-1].gap, author[-1].gap, agent[-1].gap)
         elif authors and author:
@@ -177,11 +186,22 @@ class _Merged:
             else:  # both put something in at the same place
                 self._lead(agent, authors=False)
                 self._put(agent)
+                self._follows_author, self._follows_agent = False, True
 
     def _put(self, tokens: Sequence[_Token]) -> None:
         for token in tokens:
             self._out += (self._gap, token.body)
-            self._gap, self._gap_is_authors = token.gap, False
+            self._gap, self._gap_is_authors, self._own_gap = token.gap, False, token.gap
+
+    def _part(self, token: _Token, *, is_changed: bool) -> None:
+        """Settle that a line stays one: a heading, a scene break, an item of a list; no sentence becomes part of it."""
+        if not self._out or "\n" in self._gap:
+            return
+        before = token.gap if token.begins else token.lead
+        if "\n" in self._own_gap and (_BLOCK.match(self._out[-1]) or not _STOPPED.search(self._out[-1])):
+            self._gap = self._own_gap
+        elif is_changed and "\n" in before and _BLOCK.match(token.body):
+            self._gap = before
 
     def _end(self, base: str, author: str, agent: str) -> None:
         """Settle the gap after the sentence put out last, which stands in all three at this place."""
@@ -189,12 +209,17 @@ class _Merged:
         self._gap = author if self._gap_is_authors else agent
 
     def _lead(self, tokens: Sequence[_Token], *, authors: bool) -> None:
-        """Settle the gap before a changed run: as its writer had it, but an author's paragraph stays one."""
-        if not tokens or not self._out or not tokens[0].lead:
+        """Settle the gap before a changed run: as its writer had it, but an author's paragraph stays one.
+
+        After another sentence than in its writer's text the wider gap counts: no heading runs into a paragraph.
+        """
+        if not tokens or not self._out:
             return
         lead = tokens[0].lead
-        if authors or not self._gap_is_authors or _parts(lead) > _parts(self._gap):
+        is_known = self._follows_author if authors else self._follows_agent and not self._gap_is_authors
+        if lead and (is_known or _parts(lead) > _parts(self._gap)):
             self._gap = lead
+        self._part(tokens[0], is_changed=True)
 
 
 def _cluster(ours: Sequence[Change], theirs: Sequence[Change]) -> tuple[int, int, list[Change], list[Change]]:

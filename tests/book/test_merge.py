@@ -191,3 +191,10 @@ def test_an_addition_after_what_the_author_took_out_goes_on_in_the_paragraph() -
 
 def test_a_chinese_ellipsis_ends_a_sentence_without_a_blank() -> None:
     assert sentences("他等了三年……灯亮了。好……！走吧") == ["他等了三年……", "灯亮了。", "好……！", "走吧"]
+
+
+def test_a_heading_stays_a_line_when_what_stood_around_it_went() -> None:
+    base = "# One\n\nIt was. He is. She is.\n\nThey are.\n"
+    author = "# One\n\nIt was.\n\n## Two\n\nThey are.\n"
+    merged = merge(base, author, "# One\n\nHe is. They are.\n")
+    assert merged.text == "# One\n\n## Two\n\nThey are.\n"

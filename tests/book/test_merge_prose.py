@@ -90,3 +90,65 @@ def test_where_edits_overlap_the_authors_stay(prose: Edited) -> None:
     assert [sentence for sentence in written if sentence not in merged.text] == []
     if "\r\n" in prose.base:
         assert "\n" not in merged.text.replace("\r\n", "")
+
+
+LINES = ["## Part {n}", "* * *", "- a list with {n} items", "<!-- lock -->"]
+
+
+@st.composite
+def reshaped_prose(draw: st.DrawFn) -> tuple[str, str, str]:
+    """A text of paragraphs, headings and scene breaks, and two texts that each put in, take out, replace and move."""
+    chinese = draw(st.booleans())
+    stems = CHINESE if chinese else ENGLISH[:6]
+    blank = "" if chinese else " "
+    number = iter(range(1000, 2000))
+
+    def unit() -> tuple[str, bool]:
+        """A sentence or a line, and whether a paragraph ends after it."""
+        is_line = draw(st.integers(0, 4)) == 0
+        body = draw(st.sampled_from(LINES if is_line else stems)).format(n=next(number))
+        return body, is_line or draw(st.booleans())
+
+    def text(units: list[tuple[str, bool]]) -> str:
+        parts = []
+        for at, (body, ends) in enumerate(units):
+            before_line = at + 1 < len(units) and units[at + 1][0][0] in "#*-<"
+            parts.append(body + ("\n\n" if ends or before_line else blank))
+        return "".join(parts).rstrip() + "\n"
+
+    base = [unit() for _ in range(draw(st.integers(1, 12)))]
+
+    def edited() -> list[tuple[str, bool]]:
+        units = list(base)
+        for _ in range(draw(st.integers(1, 5))):
+            at = draw(st.integers(0, len(units) - 1)) if units else 0
+            kind = draw(st.sampled_from(["insert", "replace", "delete", "move", "join"])) if units else "insert"
+            if kind == "insert":
+                units.insert(at, unit())
+            elif kind == "replace":
+                units[at] = unit()
+            elif kind == "join":
+                units[at] = (units[at][0], units[at][0][0] in "#*-<")
+            else:
+                one = units.pop(at)
+                if kind == "move":
+                    units.insert(draw(st.integers(0, len(units))), one)
+        return units
+
+    return text(base), text(edited()), text(edited())
+
+
+@settings(max_examples=500, deadline=None)
+@given(reshaped_prose())
+def test_no_heading_and_no_scene_break_runs_into_a_paragraph(prose: tuple[str, str, str]) -> None:
+    """Neighbours that met in neither text are parted as Markdown needs it: every sentence is one of the three texts."""
+    merged = merge(*prose)
+
+    def bodies(text: str) -> set[str]:
+        return {one.strip() for one in sentences(text)} - {""}
+
+    base, author, agent, whole = (bodies(text) for text in (*prose, merged.text))
+    told = {one for conflict in merged.conflicts for one in bodies(conflict.agent)}
+    assert whole - base - author - agent == set()
+    assert author - base - whole == set()
+    assert agent - base - whole - told == set()
