@@ -6,6 +6,7 @@ from studio.agent.prompts import prompt
 from studio.agent.tool import ToolContext
 from studio.agent.tools.list_files import listing
 from studio.backends.backend import Message
+from studio.book.texts import texts
 from studio.book.words import count_words
 
 FULL = 0.9  # the share of the window at which a conversation is compressed before the next call
@@ -32,10 +33,9 @@ def compressed_message(summary: str, notes: Iterable[str], context: ToolContext)
 def _pinned(context: ToolContext) -> list[tuple[str, str]]:
     room = _PINNED_WORDS
     found = []
-    for name in context.folder.names():
-        if name != "outline.md" and not name.startswith("bible/"):
+    for name, text in texts(context.folder):
+        if text is None or (name != "outline.md" and not name.startswith("bible/")):
             continue
-        text = context.folder.read(name) or ""
         room -= count_words(text)
         if room < 0:
             break

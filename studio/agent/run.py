@@ -18,6 +18,7 @@ from studio.agent.retries import Schedule
 from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, keep_partial
 from studio.agent.tool import ToolContext
 from studio.backends.backend import Backend, BackendChoice, Message, Sampling
+from studio.book.texts import texts
 from studio.errors import BookError, BookUnsaved, ContextOverflow, StudioError
 
 log = logging.getLogger(__name__)
@@ -301,8 +302,7 @@ class Run:
         return self._book.manuscript.partial_text(file) or ""
 
     def _others(self, file: str) -> list[tuple[str, str]]:
-        names = [name for name in self._book.folder.names() if name != file]
-        return [(name, self._book.folder.read(name) or "") for name in names]
+        return [(name, text) for name, text in texts(self._book.folder) if text and name != file]
 
     async def _carry_out(self, call: ev.ToolCall) -> None:
         book, conversation = self._book, self._book.conversation

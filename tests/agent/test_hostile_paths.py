@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from studio import events as ev
-from studio.agent import toolbox
+from studio.agent import memory, toolbox
 from studio.agent.open_book import OpenBook
 from studio.agent.tool import ToolContext
 
@@ -87,8 +87,8 @@ async def _nobody(*asked: object) -> str:
     raise AssertionError(asked)
 
 
-def use(runner: asyncio.Runner, book: OpenBook, number: int, tool: str, **arguments: str) -> tuple[bool, str]:
-    context = ToolContext(
+def context_of(book: OpenBook, number: int) -> ToolContext:
+    return ToolContext(
         folder=book.folder,
         manuscript=book.manuscript,
         ledger=book.ledger,
@@ -98,8 +98,11 @@ def use(runner: asyncio.Runner, book: OpenBook, number: int, tool: str, **argume
         ask=_nobody,
         consult=_nobody,
     )
+
+
+def use(runner: asyncio.Runner, book: OpenBook, number: int, tool: str, **arguments: str) -> tuple[bool, str]:
     call = ev.ToolCall(id=str(number), name=tool, arguments=json.dumps(arguments))
-    return runner.run(toolbox.carry_out(call, context))
+    return runner.run(toolbox.carry_out(call, context_of(book, number)))
 
 
 def test_no_tool_makes_changes_or_reads_anything_outside(world: World, runner: asyncio.Runner) -> None:
@@ -161,3 +164,17 @@ def test_searching_and_listing_look_at_nothing_outside(world: World, runner: asy
     found = [use(runner, book, 1, "search_files", query="lies outside"), use(runner, book, 2, "list_files")]
     runner.run(book.close())
     assert all(SECRET not in result and "link" not in result for _, result in found)
+
+
+async def test_a_file_in_another_encoding_is_left_out_of_searches_and_summaries(world: World) -> None:
+    (world.root / "bible").mkdir()
+    (world.root / "bible/old.md").write_bytes("Über".encode("latin-1"))
+    (world.root / "outline.md").write_text("The plan.\n")
+    book = OpenBook.open(world.root)
+    found = await toolbox.carry_out(
+        ev.ToolCall(id="1", name="search_files", arguments='{"query": "plan"}'), context_of(book, 1)
+    )
+    summary = memory.compressed_message("So far.", [], context_of(book, 2))
+    await book.close()
+    assert found == (True, "outline.md:1: The plan.")
+    assert "The plan." in summary and "bible/old.md: not UTF-8 text" in summary

@@ -1,14 +1,17 @@
 """list_files: what the book consists of, with word counts and who touched what last."""
 
 from studio.agent.tool import NoArguments, Tool, ToolContext
+from studio.book.texts import texts
 from studio.book.words import count_words
 
 
 def listing(context: ToolContext) -> str:
     """One line a file, in reading order."""
     lines = []
-    for name in context.folder.names():
-        text = context.folder.read(name) or ""
+    for name, text in texts(context.folder):
+        if text is None:
+            lines.append(f"{name}: not UTF-8 text, left alone until the author saves it as such")
+            continue
         who = context.ledger.touched_by(name) or "author"
         lines.append(
             f"{name}: {count_words(text):,} words, last touched by {'you' if who == 'agent' else 'the author'}"

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from studio.agent.tool import Tool, ToolContext, ToolRefused
+from studio.book.texts import texts
 
 _MOST = 40  # hits answered
 _AROUND = 80  # characters of context on each side
@@ -23,8 +24,8 @@ async def carry_out(context: ToolContext, arguments: Arguments) -> str:
         raise ToolRefused("The query is empty; call search_files with the words to look for.")
     hits = [
         f"{name}:{number}: {_excerpt(line, wanted)}"
-        for name in context.folder.names()
-        for number, line in enumerate((context.folder.read(name) or "").splitlines(), 1)
+        for name, text in texts(context.folder)
+        for number, line in enumerate((text or "").splitlines(), 1)
         if wanted in line.casefold()
     ]
     if not hits:
