@@ -115,10 +115,7 @@ class Composer:
         if new := self._ledger.renamed_to(file):
             raise WriteRefused(f"The author renamed {file} to {new}, so nothing was written; use that name.")
         if self._ledger.is_taken_away(file):
-            raise WriteRefused(
-                f"The author removed {file}, so it was not written again. Go on without it; if the book needs it, "
-                "ask_author first, or put what it held into another file."
-            )
+            raise WriteRefused(removed(file))
 
     def _gone_on(self, file: str, text: str, disk: str | None, view: str | None) -> tuple[str, Mode, bool]:
         """An append, with the prose that was kept of a cut reply and in that reply's mode: (text, mode, continued)."""
@@ -156,6 +153,14 @@ class Composer:
         # Where the passage is in the agent's own view, the rest of that view stays the base of later merges.
         agent_text = view.replace(old, new) if view.count(old) == 1 else text
         return Written(file=file, text=text, agent_text=agent_text, mode="edit", words=count_words(text))
+
+
+def removed(file: str) -> str:
+    """Why a file that the author took away is not written."""
+    return (
+        f"The author removed {file}, so it was not written again. Go on without it; if the book needs it, ask_author "
+        "first, or put what it held into another file."
+    )
 
 
 def merged_late(base: str, late: str, disk: str, file: str, view: str | None, is_newest: bool) -> Written:

@@ -281,22 +281,28 @@ class Folder:
                 "and the run goes on."
             ) from error
 
-    def put(self, temp: str, name: str) -> bool:
+    def put(self, temp: str, name: str, *, over: bool = False) -> bool:
         """Put a staged file in the place of `name`; True if one was displaced, which `temp` holds then.
 
         A file that appears in a place thought empty is never overwritten: it is displaced like any other.
 
+        Args:
+            over: a file was there; none is made where it has gone, for an editor may be about to put it back.
+
         Raises:
+            FileNotFoundError: the file that was to be there is gone, and `temp` is as it was.
             PathRefused: a link or a folder stands there.
             BookUnsaved: the disk refused.
         """
         path = self.temp_path(temp)
         try:
             with self._parent(name, make=True) as parent:
-                displaced = self._put(path, name.rpartition("/")[2], parent)
+                displaced = self._put(path, name.rpartition("/")[2], parent, over)
                 os.fsync(parent)
             sync_folder(path.parent)
         except OSError as error:
+            if over and isinstance(error, FileNotFoundError) and path.exists():
+                raise
             raise BookUnsaved(
                 f"{name} can't be written ({error.strerror}); free some room or mend its permissions, and the run goes "
                 "on."
@@ -328,11 +334,12 @@ class Folder:
                 f"{name} can't be moved ({error.strerror}); free some room or mend its permissions, then resume."
             ) from error
 
-    def _put(self, path: Path, last: str, parent: int) -> bool:
+    def _put(self, path: Path, last: str, parent: int, over: bool) -> bool:
         for _ in range(_TRIES):
             try:
-                place_new(path, last, parent)
-                return False
+                if not over:
+                    place_new(path, last, parent)
+                    return False
             except FileExistsError:
                 pass
             try:
@@ -342,6 +349,8 @@ class Folder:
                 path.chmod(stat.S_IMODE(there.st_mode))
                 exchange(path, last, parent)
             except FileNotFoundError:
+                if over:
+                    raise
                 continue  # an editor took it away to put a new one there
             if not stat.S_ISREG(path.lstat().st_mode):
                 exchange(path, last, parent)

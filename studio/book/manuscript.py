@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from studio import events as ev
-from studio.book.compose import Composer, Describe, Mode, WriteRefused, Written, merged_late, nearest, rebased
+from studio.book.compose import Composer, Describe, Mode, WriteRefused, Written, merged_late, nearest, rebased, removed
 from studio.book.files import Folder
 from studio.book.intents import Evidence, was_done, was_taken_away
 from studio.book.journal import Journal, sha256_of
@@ -149,14 +149,15 @@ class Manuscript:
                 record_author(self._record, written.file, *late[:2], saved_at=late[2])
                 late = None
             await self._journal.durable()
-            saved = await _in_thread(self._exchange, temp, written, before)
-            if saved is None:
+            if await _in_thread(self._exchange, temp, written, before):
                 break
-            now: str | None = saved
-            if not saved.strip():  # an editor that truncates and is about to write
-                now = await self._settled(written.file, blank=not made_on.strip())
-            saved_at = self._folder.saved_at(self._folder.root / written.file)
-            record_author(self._record, written.file, now, before or "", saved_at=saved_at)
+            # An editor that takes the file away, or empties it, may be about to write.
+            now = await self._settled(written.file, blank=not made_on.strip() and before is None)
+            if now != before:
+                saved_at = self._folder.saved_at(self._folder.root / written.file)
+                record_author(self._record, written.file, now, before or "", saved_at=saved_at)
+            if now is None and written.mode != "restore":
+                raise WriteRefused(removed(written.file))
             written = composed if now is None else await _in_thread(rebased, composed, made_on, now, other)
             before = now
         self._finish(id, written, before or "")
@@ -179,16 +180,19 @@ class Manuscript:
         )
         self._record(intent, written.text, written.agent_text)
 
-    def _exchange(self, temp: str, written: Written, before: str | None) -> str | None:
-        """Put the text in place; returns the author's text that was found there instead, and is there still."""
+    def _exchange(self, temp: str, written: Written, before: str | None) -> bool:
+        """Put the text in place; False: something else than `before` is there, or the file is gone."""
         self._folder.stage(temp, written.text)
         staged = written.text.encode("utf-8")
         try:
             disk = self._folder.read(written.file)
-            if disk is not None and disk != before:
+            if disk != before:
                 self._folder.drop(temp)
-                return disk
-            displaced = self._folder.put(temp, written.file)
+                return False
+            displaced = self._folder.put(temp, written.file, over=before is not None)
+        except FileNotFoundError:
+            self._folder.drop(temp)
+            return False
         except BookError:
             if self._folder.displaced(temp) == staged and not self._folder.is_linked(temp, written.file):
                 self._folder.drop(temp)
@@ -204,7 +208,7 @@ class Manuscript:
             raise WriteRefused(
                 f"{written.file} was just saved by the author and is not UTF-8 text; the studio leaves it alone."
             )
-        return None
+        return True
 
     def _finish(self, id: str, written: Written, before: str) -> None:
         if written.mode == "restore":  # the author's act, and told to the agent as any of the author's edits

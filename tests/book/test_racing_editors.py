@@ -106,9 +106,9 @@ class InBetween(Folder):
         self.before: Callable[[str], object] = str
         self.after: Callable[[str], object] = str
 
-    def put(self, temp: str, name: str) -> bool:
+    def put(self, temp: str, name: str, *, over: bool = False) -> bool:
         self.before(temp)
-        displaced = super().put(temp, name)
+        displaced = super().put(temp, name, over=over)
         self.after(temp)
         return displaced
 
@@ -165,6 +165,41 @@ async def test_an_editor_that_has_just_emptied_the_file_is_waited_for(
         await book.write("a.md", AFTER, "overwrite", id="2.0")
         editor.write(MINE)
     await until(lambda: (root / "a.md").read_text() == "One was here.\nTwo is new.\n")
+
+
+async def test_a_file_removed_at_the_very_moment_of_a_write_stays_removed(
+    open_book: Callable[..., Any], root: Path
+) -> None:
+    folder = InBetween(root)
+    book = open_book(folder=folder)
+    await book.write("a.md", BEFORE, id="1.0")
+    removals = iter([1])
+    folder.before = lambda _: [(root / "a.md").unlink() for _ in removals]
+    with pytest.raises(WriteRefused, match=r"The author removed a\.md"):
+        await book.write("a.md", "Two is new.\n", "append", id="2.0")
+    assert not (root / "a.md").exists()
+    assert [event.sha256 for event in book.named(ev.AuthorEdited)] == [""]
+    with pytest.raises(WriteRefused, match=r"The author removed a\.md"):
+        await book.write("a.md", AFTER, "overwrite", id="3.0")
+
+
+async def test_an_editor_that_saves_by_taking_the_file_away_first_is_waited_for(
+    open_book: Callable[..., Any], root: Path
+) -> None:
+    folder = InBetween(root)
+    book = open_book(folder=folder)
+    await book.write("a.md", BEFORE, id="1.0")
+    saves = iter([MINE])
+
+    def save(_: str) -> None:
+        for text in saves:
+            (root / "a.md").rename(root / "a.md~")
+            threading.Timer(0.03, (root / "a.md").write_text, [text]).start()
+
+    folder.before = save
+    await book.write("a.md", "Two is new.\n", "append", id="2.0")
+    assert (root / "a.md").read_text() == "One was here.\nTwo is new.\n"
+    assert [event.sha256 for event in book.named(ev.AuthorEdited)] == [sha256_of(MINE)]
 
 
 async def test_a_save_in_another_encoding_goes_back_to_its_place(open_book: Callable[..., Any], root: Path) -> None:

@@ -135,9 +135,9 @@ class Breaking(Folder):
         super().stage(temp, text)
         self._do("after stage", temp)
 
-    def put(self, temp: str, name: str) -> bool:
+    def put(self, temp: str, name: str, *, over: bool = False) -> bool:
         self._do("before put", name)
-        displaced = super().put(temp, name)
+        displaced = super().put(temp, name, over=over)
         self._do("after put", name)
         return displaced
 

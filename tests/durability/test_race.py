@@ -107,9 +107,10 @@ async def test_no_save_is_lost_however_the_editor_saves(
 async def test_a_blind_write_loses_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That the test above can fail: the same race, with a blind rename in the place of the exchange."""
 
-    def blind(self: Manuscript, temp: str, written: Written, before: str | None) -> None:
+    def blind(self: Manuscript, temp: str, written: Written, before: str | None) -> bool:
         self._folder.stage(temp, written.text)
         self._folder.temp_path(temp).rename(self._folder.root / written.file)
+        return True
 
     monkeypatch.setattr(Manuscript, "_exchange", blind)
     (tmp_path / "salt").mkdir()

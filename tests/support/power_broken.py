@@ -79,9 +79,9 @@ def staged_without_flush() -> None:
 def put_without_flush() -> None:
     """The exchange is made, but no folder is flushed."""
 
-    def put(self: files.Folder, temp: str, name: str) -> bool:
+    def put(self: files.Folder, temp: str, name: str, *, over: bool = False) -> bool:
         with self._parent(name, make=True) as parent:
-            return self._put(self.temp_path(temp), name.rpartition("/")[2], parent)
+            return self._put(self.temp_path(temp), name.rpartition("/")[2], parent, over)
 
     files.Folder.put = put  # type: ignore[method-assign]
 
@@ -89,7 +89,7 @@ def put_without_flush() -> None:
 def written_in_place() -> None:
     """No temporary file, no exchange: truncate, write, flush."""
 
-    def put(self: files.Folder, temp: str, name: str) -> bool:
+    def put(self: files.Folder, temp: str, name: str, *, over: bool = False) -> bool:
         with self._parent(name, make=True) as parent:
             handle = os.open(name.rpartition("/")[2], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=parent)
             os.write(handle, self.temp_path(temp).read_bytes())
@@ -105,7 +105,7 @@ def written_in_place() -> None:
 def renamed_over() -> None:
     """The usual atomic save: what an editor put there a moment before is gone."""
 
-    def put(self: files.Folder, temp: str, name: str) -> bool:
+    def put(self: files.Folder, temp: str, name: str, *, over: bool = False) -> bool:
         with self._parent(name, make=True) as parent:
             os.rename(self.temp_path(temp), name.rpartition("/")[2], dst_dir_fd=parent)
             os.fsync(parent)

@@ -110,11 +110,11 @@ class InBetween(Folder):
     before: Callable[[], object] | None = None
     after: Callable[[], object] | None = None
 
-    def put(self, temp: str, name: str) -> bool:
+    def put(self, temp: str, name: str, *, over: bool = False) -> bool:
         before, self.before = self.before, None
         if before is not None:
             before()
-        displaced = super().put(temp, name)
+        displaced = super().put(temp, name, over=over)
         after, self.after = self.after, None
         if after is not None:
             after()
