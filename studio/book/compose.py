@@ -150,8 +150,11 @@ class Composer:
         text = disk.replace(old, new)
         check_passages(file, disk, text)
         view = self.view(file, disk) or ""
-        # Where the passage is in the agent's own view, the rest of that view stays the base of later merges.
-        agent_text = view.replace(old, new) if view.count(old) == 1 else text
+        # The rest of the agent's own view stays the base of later merges: it has not read the file by editing it.
+        if view.count(old) == 1:
+            agent_text = view.replace(old, new)
+        else:
+            agent_text = merge(disk, text, view).text if view.strip() else new
         return Written(file=file, text=text, agent_text=agent_text, mode="edit", words=count_words(text))
 
 

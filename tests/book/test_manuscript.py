@@ -102,6 +102,23 @@ async def test_edit_replaces_one_passage_and_leaves_the_rest(book: Any, root: Pa
     assert (root / "a.md").read_text() == ONE.replace("Mara", "Mira").replace("stood open", "stood ajar") + "End.\n"
 
 
+async def test_an_edit_of_the_authors_new_words_leaves_the_rest_untold(book: Any, root: Path) -> None:
+    await book.write("a.md", ONE)
+    (root / "a.md").write_text(ONE.replace("lamp was lit", "lamp was dark").replace("Mara waited.", "Mara hid."))
+    await book.edit("a.md", "Mara hid.", "Mara hid well.", id="2.0")
+    stale = ONE.replace("Mara waited.", "Mara hid well.").replace("stood open", "stood ajar")
+    written = await book.write("a.md", stale, "overwrite", id="3.0")
+    assert (root / "a.md").read_text() == stale.replace("lamp was lit", "lamp was dark")
+    assert written.conflicts == ()
+
+
+async def test_an_edit_is_no_reading_of_the_file(book: Any, root: Path) -> None:
+    (root / "a.md").write_text(ONE)
+    await book.edit("a.md", "Mara waited.", "Mara slept.")
+    await book.write("a.md", "# One\n\nAll is new.\n", "overwrite", id="2.0")
+    assert "The lamp was lit. The door stood open." in (root / "a.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("old", "says"),
     [
