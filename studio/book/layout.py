@@ -38,8 +38,12 @@ class BookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     words_per_chapter: str | int = ""  # e.g. "3,000-4,000"
     chapters: Annotated[int, msgspec.Meta(ge=1)] | None = None
     budget: Annotated[float, msgspec.Meta(ge=0)] | None = None  # US dollars
-    locked: list[str] = []  # files the agent may not change; `bible/*` for all of a folder
+    locked: list[str] | str = []  # files the agent may not change, or one; `bible/*` for all of a folder
     order: list[str] = []  # chapter files in reading order, when their names don't say it
+
+    def locks(self) -> list[str]:
+        """What `locked` names, one by one."""
+        return [self.locked] if isinstance(self.locked, str) else list(self.locked)
 
 
 def load_settings(book: Path) -> BookSettings:

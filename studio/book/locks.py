@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from studio.book.layout import SETTINGS, load_settings, update_settings
+from studio.book.walk import folded
 from studio.errors import BookError, UsageError
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Locks:
         mark = (status.st_mtime_ns, status.st_size, status.st_ino)
         if mark != self._seen:
             try:
-                self._patterns = tuple(load_settings(self._root).locked)
+                self._patterns = tuple(load_settings(self._root).locks())
             except UsageError as error:
                 log.warning("%s (the locks stay as they were)", error)
             self._seen = mark
@@ -47,7 +48,7 @@ class Locks:
 
     def covers(self, file: str) -> bool:
         """Whether this file is locked as a whole."""
-        return any(fnmatchcase(file, pattern) for pattern in self.patterns())
+        return any(_matches(file, pattern) for pattern in self.patterns())
 
     def check(self, file: str) -> None:
         """Raises `Locked` when the agent may not write this file."""
@@ -64,12 +65,20 @@ class Locks:
             UsageError: book.yaml can't be read, or a pattern in it locks the file.
             BookError: it can't be written.
         """
-        others = [name for name in load_settings(self._root).locked if name != file]
-        if not locked and (pattern := next((one for one in others if fnmatchcase(file, one)), "")):
+        others = [name for name in load_settings(self._root).locks() if folded(name) != folded(file)]
+        if not locked and (pattern := next((one for one in others if _matches(file, one)), "")):
             raise UsageError(
                 f"{file} is locked by the pattern `{pattern}` in {SETTINGS}; change that line to unlock it."
             )
         update_settings(self._root, locked=[*others, file] if locked else others)
+
+
+def _matches(file: str, pattern: str) -> bool:
+    """Whether a line of book.yaml means this file: by its name, with `.md` or without, by a pattern, by its folder."""
+    name, wanted = folded(file), folded(pattern.strip().removeprefix("./").rstrip("/"))
+    if name in (wanted, f"{wanted}.md"):  # a name may hold what would be a pattern's own signs
+        return True
+    return any(fnmatchcase(name, one) for one in (wanted, f"{wanted}.md", f"{wanted}/*") if wanted)
 
 
 def passages(text: str) -> list[str]:

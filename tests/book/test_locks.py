@@ -1,5 +1,6 @@
 """What the author locked stays word for word, whatever the agent sends; and it is told why."""
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,38 @@ async def test_a_pattern_locks_a_folder_and_a_file_that_is_not_there_yet(book: A
         with pytest.raises(Locked):
             await book.write(file, "Mara, 31.\n")
     await book.write("chapter_08.md", "Fine.\n", id="2.0")
+
+
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        ("Über.md", unicodedata.normalize("NFD", "Über.md")),
+        (unicodedata.normalize("NFD", "Über.md"), "Über.md"),
+        ("notes [old].md", "notes [old].md"),
+        ("Chapter_01.md", "chapter_01.md"),
+        ("chapter_01", "chapter_01.md"),
+        ("./chapter_01.md", "chapter_01.md"),
+        ("chapter_0?", "chapter_01.md"),
+        ("bible", "bible/people.md"),
+        ("bible/", "bible/people.md"),
+        ("BIBLE/*", "bible/people/mara.md"),
+    ],
+)
+def test_a_name_locks_its_file_however_it_is_spelled(line: str, file: str, root: Path) -> None:
+    lock(root, line)
+    assert Locks(root).covers(file)
+    assert not Locks(root).covers("chapter_11.md")
+
+
+def test_an_empty_line_locks_nothing_and_one_name_needs_no_list(root: Path) -> None:
+    lock(root, "", "./", "/")
+    assert not Locks(root).covers("chapter_01.md")
+    (root / "book.yaml").write_text("locked: chapter_01.md\n")
+    assert Locks(root).covers("chapter_01.md")
+    Locks(root).turn("chapter_02.md", locked=True)
+    assert load_settings(root).locks() == ["chapter_01.md", "chapter_02.md"]
+    Locks(root).turn("chapter_01.md", locked=False)
+    assert load_settings(root).locks() == ["chapter_02.md"]
 
 
 async def test_a_book_yaml_that_is_being_written_leaves_the_locks_as_they_were(root: Path) -> None:
