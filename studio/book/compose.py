@@ -8,7 +8,7 @@ import msgspec
 
 from studio.book.journal import JournalReader, sha256_of
 from studio.book.ledger import Ledger
-from studio.book.locks import Locks, check_passages, passages, with_passages
+from studio.book.locks import Locks, check_passages, with_passages
 from studio.book.merge import Conflict, merge, sentences
 from studio.book.partials import begins_anew, heading, joined, whole
 from studio.book.words import count_words
@@ -90,7 +90,7 @@ class Composer:
         if mode in ("create", "overwrite") and disk is not None and disk.startswith(_BOM):
             text = _BOM + text
         if mode == "overwrite" and disk is not None:
-            text = with_passages(file, text, passages(disk))
+            text = with_passages(file, text, disk)
         agent_text = text
         merged, conflicts = False, tuple[Conflict, ...]()
         if mode == "append" and disk is not None:

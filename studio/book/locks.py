@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -92,22 +91,22 @@ def passages(text: str) -> list[str]:
     return found
 
 
-def with_passages(file: str, text: str, kept: Sequence[str]) -> str:
-    """`text` with the marks put back around the locked passages it holds word for word.
+def with_passages(file: str, text: str, disk: str) -> str:
+    """`text` with the marks put back around the locked passages of the file that it holds word for word.
 
     Raises:
-        Locked: it lacks one of them, or changes it.
+        Locked: it lacks one of them, or changes it, or has the words where they need not be the locked ones.
     """
     at = 0
-    for block in kept:
+    for block in passages(disk):
         place = text.find(block, at)
         end = place + len(block)
         if place < 0:
             inner = _bare(block)
-            place = text.find(inner, at) if inner else -1
-            if place < 0:
-                raise Locked(_refusal(file, block))
+            place = text.find(inner, at) if inner and disk.count(inner) == text.count(inner) == 1 else -1
             end = place + len(inner)
+            if place < 0 or _within_word(text, place) or _within_word(text, end):
+                raise Locked(_refusal(file, block))
             if (mark := _OPENS.search(text, at, place)) and not text[mark.end() : place].strip():
                 place = mark.start()
             if (mark := _CLOSES.search(text, end)) and not text[end : mark.start()].strip():
@@ -128,6 +127,10 @@ def check_passages(file: str, before: str, after: str) -> None:
             f"{OPENS} and {CLOSES}."
         )
     raise Locked(_refusal(file, next((block for block in kept if block not in now), kept[-1] if kept else now[-1])))
+
+
+def _within_word(text: str, at: int) -> bool:
+    return text[max(0, at - 1) : at].isalnum() and text[at : at + 1].isalnum()
 
 
 def _bare(block: str) -> str:

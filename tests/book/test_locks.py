@@ -137,6 +137,24 @@ async def test_marks_the_agent_left_out_are_put_back_around_the_passage(book: An
     assert text.startswith("# One\n\nIt began again.\n\n") and text.endswith("It ended.\n")
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "Sheila came. He left.\n",  # the locked word is only part of another one there
+        "Sheila came. She did. He left.\n",
+        "She came. Then She left.\n",
+        "Mara came. Sheila left.\n",
+    ],
+)
+async def test_words_that_need_not_be_the_locked_ones_are_not_taken_for_them(sent: str, book: Any, root: Path) -> None:
+    text = f"{'Mara' if 'Mara' in sent else 'Sheila'} came. <!-- lock -->She<!-- /lock --> left.\n"
+    (root / "a.md").write_text(text)
+    await book.read_by_agent("a.md")
+    with pytest.raises(Locked, match="«She»"):
+        await book.write("a.md", sent, "overwrite", id="1.0")
+    assert (root / "a.md").read_text() == text
+
+
 async def test_a_passage_locked_since_the_agent_read_the_file_is_kept(book: Any, root: Path) -> None:
     plain = "# One\n\nIt began.\n\nShe was forty, and said so.\n\nIt ended.\n"
     await book.write("a.md", plain, id="1.0")
@@ -172,7 +190,7 @@ TEXT = st.lists(st.tuples(MARKS, WORDS), max_size=6).map(lambda parts: "".join(m
 @given(TEXT, TEXT)
 def test_what_comes_through_holds_the_same_passages_word_for_word(disk: str, sent: str) -> None:
     try:
-        text = with_passages("a.md", sent, passages(disk))
+        text = with_passages("a.md", sent, disk)
         check_passages("a.md", disk, text)
     except Locked:
         return
@@ -181,7 +199,7 @@ def test_what_comes_through_holds_the_same_passages_word_for_word(disk: str, sen
 
 @given(TEXT)
 def test_a_text_that_changes_nothing_is_never_refused(disk: str) -> None:
-    assert with_passages("a.md", disk, passages(disk)) == disk
+    assert with_passages("a.md", disk, disk) == disk
     check_passages("a.md", disk, disk)
 
 
