@@ -192,7 +192,8 @@ def rebased(written: Written, before: str, saved: str, other: str) -> Written:
     """
     if written.mode == "append" and written.text.startswith(before):
         added = written.text[len(before) :]
-        text = saved if added.strip() and added.strip() in saved else saved + added
+        is_there = added.strip() != "" and saved.count(added.strip()) > before.count(added.strip())
+        text = saved if is_there else saved + added
         check_passages(written.file, saved, text)
         return msgspec.structs.replace(written, text=text, words=count_words(text), merged=True)
     both = merge(nearest(saved, before, other), saved, written.text)

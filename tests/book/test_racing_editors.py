@@ -202,6 +202,24 @@ async def test_an_editor_that_saves_by_taking_the_file_away_first_is_waited_for(
     assert [event.sha256 for event in book.named(ev.AuthorEdited)] == [sha256_of(MINE)]
 
 
+async def test_what_stood_in_the_file_before_is_appended_all_the_same(
+    open_book: Callable[..., Any], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = open_book()
+    await book.write("a.md", "One is here.\n\n* * *\n", id="1.0")
+    saves = iter(["One was here.\n\n* * *\n"])
+    stage = book.folder.stage
+
+    def save(temp: str, text: str) -> None:
+        stage(temp, text)
+        for saved in saves:
+            (root / "a.md").write_text(saved)
+
+    monkeypatch.setattr(book.folder, "stage", save)
+    await book.write("a.md", "\n* * *\n", "append", id="2.0")
+    assert (root / "a.md").read_text() == "One was here.\n\n* * *\n\n* * *\n"
+
+
 async def test_a_save_in_another_encoding_goes_back_to_its_place(open_book: Callable[..., Any], root: Path) -> None:
     folder = InBetween(root)
     book = open_book(folder=folder)
