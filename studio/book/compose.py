@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from studio.book.files import folded
 from studio.book.journal import JournalReader, sha256_of
 from studio.book.ledger import Ledger
 from studio.book.locks import Locks, check_passages, with_passages
@@ -70,7 +71,7 @@ class Composer:
         """What `write_file` makes of a file that holds `disk` (None: none). Raises `WriteRefused`, `Locked`."""
         self._locks.check(file)
         if disk is None:
-            self._refuse_what_went(file)
+            self._refuse_what_went(file, mode)
         text = _as_on_disk(_encodable(text), disk)
         view = self.view(file, disk)
         holds = disk is not None and disk.strip() != ""
@@ -110,9 +111,17 @@ class Composer:
             continued=continued,
         )
 
-    def _refuse_what_went(self, file: str) -> None:
-        """A file the author took away is not made again without a word from the author."""
+    def _refuse_what_went(self, file: str, mode: Mode) -> None:
+        """A file the author took away is not made again without a word from the author, under no spelling."""
+        file = next((name for name in self._ledger.taken_by_author() if folded(name) == folded(file)), file)
         if new := self._ledger.renamed_to(file):
+            if self._ledger.has_spoken_since_renamed(file):  # about a new file of that name, it may be
+                if mode == "create":
+                    return
+                raise WriteRefused(
+                    f"The author renamed {file} to {new}, so nothing was written; use that name, or mode create if "
+                    f"the author wants a new {file}."
+                )
             raise WriteRefused(f"The author renamed {file} to {new}, so nothing was written; use that name.")
         if self._ledger.is_taken_away(file):
             raise WriteRefused(removed(file))
@@ -136,7 +145,7 @@ class Composer:
         self._locks.check(file)
         old, new = _encodable(old), _encodable(new)
         if disk is None:
-            self._refuse_what_went(file)
+            self._refuse_what_went(file, "edit")
             raise WriteRefused(f"There is no file {file}; list_files shows what there is, write_file makes one.")
         if old not in disk or _ends_crlf(disk):  # an editor's line ends, which no model sees
             old, new = _with_ends_of(old, disk), _with_ends_of(new, disk)

@@ -18,6 +18,7 @@ class Ledger:
         self._expected: dict[str, set[str]] = {}
         self._saved: dict[str, float] = {}  # when the author's newest text of a file was saved
         self._renamed: dict[str, str] = {}  # a name the author gave up -> the one that came instead
+        self._renamed_at: dict[str, int] = {}  # such a name -> the seq of that
         self._taken: dict[str, int] = {}  # a file the author removed -> the seq of that
         self._spoken = 0  # the seq of the author's last word to the agent
         self.locked: tuple[str, ...] = ()  # what the author locked, as last recorded
@@ -84,6 +85,7 @@ class Ledger:
         self._taken.pop(event.to, None)
         self._renamed.pop(event.to, None)
         self._renamed[event.file] = event.to
+        self._renamed_at[event.file] = event.seq
 
     def renamed_to(self, file: str) -> str:
         """The name the author gave to what was this file; "" when it was not renamed."""
@@ -93,6 +95,10 @@ class Ledger:
             seen.add(name)
             name = later
         return name
+
+    def has_spoken_since_renamed(self, file: str) -> bool:
+        """Whether the author has said a word to the agent since this name was given up."""
+        return self._spoken > self._renamed_at.get(file, 0)
 
     def is_taken_away(self, file: str) -> bool:
         """Whether the author removed this file and has not said a word to the agent since."""

@@ -275,3 +275,26 @@ async def test_a_write_to_a_file_open_in_an_editor_says_so(mark: str, book: Any,
     (root / mark).unlink()
     await book.write("a.md", "Three.\n", "append", id="3.0")
     assert [event.open_in_editor for event in book.named(ev.FileWritten)] == [False, True, False]
+
+
+async def test_a_removed_file_is_not_written_again_under_another_spelling(book: Any, root: Path) -> None:
+    await book.write("chapter_01.md", ONE)
+    (root / "chapter_01.md").unlink()
+    await book.watcher(hints=False).scan()
+    with pytest.raises(WriteRefused, match=r"The author removed chapter_01\.md"):
+        await book.write(book.folder.name("Chapter_01.md"), ONE, id="2.0")
+    assert list(root.glob("*.md")) == []
+
+
+async def test_a_name_given_up_can_be_used_again_once_the_author_has_said_something(book: Any, root: Path) -> None:
+    await book.write("chapter_01.md", ONE)
+    (root / "chapter_01.md").rename(root / "chapter_02.md")
+    await book.watcher(hints=False).scan()
+    with pytest.raises(WriteRefused, match=r"renamed chapter_01\.md to chapter_02\.md"):
+        await book.write("chapter_01.md", "# New\n", id="2.0")
+    book.record(ev.NoteGiven(text="Put a new first chapter before it."))
+    with pytest.raises(WriteRefused, match=r"use that name, or mode create"):
+        await book.write("chapter_01.md", "It goes on.\n", "append", id="3.0")
+    await book.write("chapter_01.md", "# New\n", id="4.0")
+    assert (root / "chapter_01.md").read_text() == "# New\n"
+    assert (root / "chapter_02.md").read_text() == ONE
