@@ -221,7 +221,7 @@ class DiskBack(Event, frozen=True, tag="disk_back"):
 class WriteIntended(Event, frozen=True, tag="write_intended"):
     """The agent is about to change a file: durable, with the new text as a version, before the disk is touched."""
 
-    id: str  # one per write; its file_written or write_settled carries the same
+    id: str  # one per write; its file_written or write_dropped carries the same
     file: str
     before: str  # sha256 of the content on disk that the write starts from; "" = the file did not exist
     sha256: str  # of the content about to be put on disk
@@ -242,6 +242,13 @@ class FileWritten(Event, frozen=True, tag="file_written"):
     merged: bool = False  # True: the author's changes were merged in
     id: str = ""  # of the write_intended it settles
     open_in_editor: bool = False  # True: an editor had it open, and should load it anew before the author saves
+
+
+class WriteDropped(Event, frozen=True, tag="write_dropped"):
+    """A write that was intended has not been made and is not under way any more: what is on disk is the author's."""
+
+    file: str
+    id: str  # of its write_intended
 
 
 class FileRead(Event, frozen=True, tag="file_read"):
@@ -363,6 +370,7 @@ AnyEvent: TypeAlias = (
     | DiskBack
     | WriteIntended
     | FileWritten
+    | WriteDropped
     | FileRead
     | AuthorEdited
     | AuthorRenamed

@@ -42,6 +42,9 @@ class Ledger:
                 self._disk[file], self._words[file] = event.sha256, event.words
                 self._agent[file] = event.agent_sha256 or event.sha256
                 self._touched[file] = ("agent", event.at)
+            case ev.WriteDropped(file=file):
+                self._intents.pop(file, None)
+                self._expected.pop(file, None)
             case ev.AuthorEdited(file=file):
                 if event.id:  # a restore: a write of ours like any other
                     self._intents.pop(file, None)

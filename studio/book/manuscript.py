@@ -14,7 +14,7 @@ from studio.book.ledger import Ledger
 from studio.book.locks import Locks
 from studio.book.saves import record_author
 from studio.book.words import count_words
-from studio.errors import BookError
+from studio.errors import BookError, BookUnsaved
 
 __all__ = ["LOOK_AGAIN", "Describe", "Manuscript", "Mode", "WriteRefused", "Written"]
 
@@ -149,16 +149,22 @@ class Manuscript:
                 record_author(self._record, written.file, *late[:2], saved_at=late[2])
                 late = None
             await self._journal.durable()
-            if await _in_thread(self._exchange, temp, written, before):
-                break
-            # An editor that takes the file away, or empties it, may be about to write.
-            now = await self._settled(written.file, blank=not made_on.strip() and before is None)
-            if now != before:
-                saved_at = self._folder.saved_at(self._folder.root / written.file)
-                record_author(self._record, written.file, now, before or "", saved_at=saved_at)
-            if now is None and written.mode != "restore":
-                raise WriteRefused(removed(written.file))
-            written = composed if now is None else await _in_thread(rebased, composed, made_on, now, other)
+            try:
+                if await _in_thread(self._exchange, temp, written, before):
+                    break
+                # An editor that takes the file away, or empties it, may be about to write.
+                now = await self._settled(written.file, blank=not made_on.strip() and before is None)
+                if now != before:
+                    saved_at = self._folder.saved_at(self._folder.root / written.file)
+                    record_author(self._record, written.file, now, before or "", saved_at=saved_at)
+                if now is None and written.mode != "restore":
+                    raise WriteRefused(removed(written.file))
+                written = composed if now is None else await _in_thread(rebased, composed, made_on, now, other)
+            except BookUnsaved:
+                raise  # it may be on disk, and is looked at before it is made again
+            except BookError:
+                self._record(ev.WriteDropped(id=id, file=composed.file))
+                raise
             before = now
         self._finish(id, written, before or "")
         if self._folder.is_linked(temp, written.file):
@@ -396,6 +402,11 @@ class Manuscript:
             done = written.sha256 == intent.sha256 and was_done(before, written.text, self._evidence(intent))
             if done:
                 self._finish(intent.id, written, before or "")
+        now = _text_of(self._evidence(intent).disk)
+        sha256 = "" if now is None else sha256_of(now)
+        # A late save's own event may be there without the merge: until that is made again, the text it meets is ours.
+        if not done and (sha256 == self._ledger.disk(intent.file) or sha256 not in self._ledger.expected(intent.file)):
+            self._record(ev.WriteDropped(id=intent.id, file=intent.file))
         await self._clear(intent.temp)
         return done
 

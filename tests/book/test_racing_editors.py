@@ -16,6 +16,7 @@ import pytest
 from studio import events as ev
 from studio.book.files import Folder
 from studio.book.journal import Journal, sha256_of
+from studio.book.locks import Locked
 from studio.book.manuscript import WriteRefused
 from studio.errors import BookUnsaved
 
@@ -218,6 +219,28 @@ async def test_what_stood_in_the_file_before_is_appended_all_the_same(
     monkeypatch.setattr(book.folder, "stage", save)
     await book.write("a.md", "\n* * *\n", "append", id="2.0")
     assert (root / "a.md").read_text() == "One was here.\n\n* * *\n\n* * *\n"
+
+
+async def test_after_a_write_that_was_refused_half_way_every_save_is_seen(
+    open_book: Callable[..., Any], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = open_book()
+    await book.write("a.md", BEFORE, id="1.0")
+    saves = iter([BEFORE + "<!-- lock -->\nThe end.\n"])
+    stage = book.folder.stage
+
+    def save(temp: str, text: str) -> None:
+        stage(temp, text)
+        for saved in saves:
+            (root / "a.md").write_text(saved)
+
+    monkeypatch.setattr(book.folder, "stage", save)
+    with pytest.raises(Locked):
+        await book.write("a.md", "Two is new.\n", "append", id="2.0")
+    (root / "a.md").write_text(BEFORE)  # what the file held when the write began
+    watcher = book.watcher(hints=False)
+    assert [event.sha256 for event in await watcher.scan(full=True)] == [sha256_of(BEFORE)]
+    assert book.ledger.unsettled() == []
 
 
 async def test_a_save_in_another_encoding_goes_back_to_its_place(open_book: Callable[..., Any], root: Path) -> None:

@@ -165,3 +165,21 @@ async def test_a_save_displaced_before_a_crash_is_found_although_the_write_was_r
     assert [event.sha256 for event in again.named(ev.AuthorEdited)] == [sha256_of(MINE)]
     await again.manuscript.close()
     assert list((root / ".studio/tmp").iterdir()) == []
+
+
+async def test_a_write_that_a_crash_prevented_hides_no_save_of_the_authors(
+    open_book: Callable[..., Any], root: Path
+) -> None:
+    book = open_book()
+    await book.write("a.md", BEFORE, id="1.0")
+    intend(book, BEFORE, AFTER, "x.tmp")
+    await book.journal.durable()
+    await book.close()
+    (root / "a.md").write_text(MINE)
+    again = open_book()
+    assert await again.manuscript.settle() == {}
+    watcher = again.watcher(hints=False)
+    await watcher.scan(full=True)
+    (root / "a.md").write_text(BEFORE)
+    await watcher.scan(full=True)
+    assert [event.sha256 for event in again.named(ev.AuthorEdited)] == [sha256_of(MINE), sha256_of(BEFORE)]
