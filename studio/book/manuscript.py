@@ -150,7 +150,8 @@ class Manuscript:
                 late = None
             await self._journal.durable()
             try:
-                if await _in_thread(self._exchange, temp, written, before):
+                displaced = await _in_thread(self._exchange, temp, written, before)
+                if displaced is not None:
                     break
                 # An editor that takes the file away, or empties it, may be about to write.
                 now = await self._settled(written.file, blank=not made_on.strip() and before is None)
@@ -169,8 +170,10 @@ class Manuscript:
         self._finish(id, written, before or "")
         if self._folder.is_linked(temp, written.file):
             self._folder.drop(temp)  # a new file: nothing was displaced
-        else:
+        elif displaced:
             self._keep_an_eye(temp, written.file, before or "", other)
+        else:  # the new file itself, which an editor has put another one in the place of since
+            self._keep_an_eye(temp, written.file, written.text, written.text)
         return written
 
     def _intend(self, id: str, written: Written, before: str | None, temp: str, result: str) -> None:
@@ -186,19 +189,23 @@ class Manuscript:
         )
         self._record(intent, written.text, written.agent_text)
 
-    def _exchange(self, temp: str, written: Written, before: str | None) -> bool:
-        """Put the text in place; False: something else than `before` is there, or the file is gone."""
+    def _exchange(self, temp: str, written: Written, before: str | None) -> bool | None:
+        """Put the text in place, and say whether another was displaced.
+
+        Returns:
+            None when nothing was done: something else than `before` is there, or the file is gone.
+        """
         self._folder.stage(temp, written.text)
         staged = written.text.encode("utf-8")
         try:
             disk = self._folder.read(written.file)
             if disk != before:
                 self._folder.drop(temp)
-                return False
+                return None
             displaced = self._folder.put(temp, written.file, over=before is not None)
         except FileNotFoundError:
             self._folder.drop(temp)
-            return False
+            return None
         except BookError:
             if self._folder.displaced(temp) == staged and not self._folder.is_linked(temp, written.file):
                 self._folder.drop(temp)
@@ -214,7 +221,7 @@ class Manuscript:
             raise WriteRefused(
                 f"{written.file} was just saved by the author and is not UTF-8 text; the studio leaves it alone."
             )
-        return True
+        return displaced
 
     def _finish(self, id: str, written: Written, before: str) -> None:
         if written.mode == "restore":  # the author's act, and told to the agent as any of the author's edits
@@ -437,7 +444,12 @@ class Manuscript:
                 self._folder.keep(temp, "unknown" if intent is None else intent.file)
         else:
             before = self._composer.known(intent.before)
-            self._displaced[temp] = (intent.file, before, before)
+            # Of a new file what lies here may be the file itself, saved into.
+            self._displaced[temp] = (
+                intent.file,
+                before,
+                before if intent.before else self._composer.known(intent.sha256),
+            )
             await self._merge_saved_into(temp)
             self._forget(temp)
 

@@ -243,6 +243,25 @@ async def test_after_a_write_that_was_refused_half_way_every_save_is_seen(
     assert book.ledger.unsettled() == []
 
 
+async def test_a_new_file_that_an_editor_replaces_at_once_is_not_doubled(
+    open_book: Callable[..., Any], root: Path
+) -> None:
+    folder = InBetween(root)
+    book = open_book(folder=folder, look_again=0.1)
+
+    def save(_: str) -> None:
+        (root / "new").write_text(AFTER + "Three is mine.\n")
+        (root / "new").rename(root / "a.md")
+
+    folder.after = save
+    await book.write("a.md", AFTER, id="1.0")
+    folder.after = str
+    await book.manuscript.close()
+    assert await book.watcher(hints=False).scan(full=True) != []
+    assert (root / "a.md").read_text() == AFTER + "Three is mine.\n"
+    assert [event.sha256 for event in book.named(ev.AuthorEdited)] == [sha256_of(AFTER + "Three is mine.\n")]
+
+
 async def test_a_save_in_another_encoding_goes_back_to_its_place(open_book: Callable[..., Any], root: Path) -> None:
     folder = InBetween(root)
     book = open_book(folder=folder)

@@ -110,7 +110,7 @@ async def test_a_blind_write_loses_saves(tmp_path: Path, monkeypatch: pytest.Mon
     def blind(self: Manuscript, temp: str, written: Written, before: str | None) -> bool:
         self._folder.stage(temp, written.text)
         self._folder.temp_path(temp).rename(self._folder.root / written.file)
-        return True
+        return False
 
     monkeypatch.setattr(Manuscript, "_exchange", blind)
     (tmp_path / "salt").mkdir()
