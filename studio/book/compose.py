@@ -200,12 +200,13 @@ def rebased(written: Written, before: str, saved: str, other: str) -> Written:
         other: a further text that the author's may have been made from, whose changes `written` has.
     """
     if written.mode == "append" and written.text.startswith(before):
-        added = written.text[len(before) :]
+        added = _with_ends_of(written.text[len(before) :], saved)
         is_there = added.strip() != "" and saved.count(added.strip()) > before.count(added.strip())
         text = saved if is_there else saved + added
         check_passages(written.file, saved, text)
         return msgspec.structs.replace(written, text=text, words=count_words(text), merged=True)
-    both = merge(nearest(saved, before, other), saved, written.text)
+    base, wanted = _with_ends_of(nearest(saved, before, other), saved), _with_ends_of(written.text, saved)
+    both = merge(base, saved, wanted)
     if written.mode != "restore":  # what the author locked the author may put back
         check_passages(written.file, saved, both.text)
     return msgspec.structs.replace(

@@ -262,6 +262,25 @@ async def test_a_new_file_that_an_editor_replaces_at_once_is_not_doubled(
     assert [event.sha256 for event in book.named(ev.AuthorEdited)] == [sha256_of(AFTER + "Three is mine.\n")]
 
 
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+async def test_a_save_with_other_line_ends_before_the_exchange_keeps_them(
+    mode: str, open_book: Callable[..., Any], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = open_book()
+    await book.write("a.md", BEFORE, id="1.0")
+    saves = iter([MINE.replace("\n", "\r\n")])
+    stage = book.folder.stage
+
+    def save(temp: str, text: str) -> None:
+        stage(temp, text)
+        for saved in saves:
+            (root / "a.md").write_bytes(saved.encode())
+
+    monkeypatch.setattr(book.folder, "stage", save)
+    await book.write("a.md", "Two is new.\n" if mode == "append" else AFTER, mode, id="2.0")
+    assert (root / "a.md").read_bytes() == b"One was here.\r\nTwo is new.\r\n"
+
+
 async def test_a_save_in_another_encoding_goes_back_to_its_place(open_book: Callable[..., Any], root: Path) -> None:
     folder = InBetween(root)
     book = open_book(folder=folder)
