@@ -313,6 +313,7 @@ class Run:
         if settled is not None:
             ok, result = True, settled  # it was on disk already when an earlier run ended
         else:
+            await book.watcher.scan()  # what the author did while the reply came: a rename is no removal
             await book.journal.durable()
             ok, result = await toolbox.carry_out(call, self._context(write_id))
         self._record(ev.ToolFinished(id=call.id, name=call.name, ok=ok, result=result))

@@ -6,12 +6,12 @@ from typing import Literal
 
 import msgspec
 
-from studio.book.files import folded
 from studio.book.journal import JournalReader, sha256_of
 from studio.book.ledger import Ledger
 from studio.book.locks import Locks, check_passages, with_passages
 from studio.book.merge import Conflict, merge, sentences
 from studio.book.partials import begins_anew, heading, joined, whole
+from studio.book.walk import folded
 from studio.book.words import count_words
 from studio.errors import BookError
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from studio import events as ev
 
+LATE = "late."  # begins the ids of writes that merge a save found in a displaced file
+
 
 class Ledger:
     """Feed it every event in order. A SHA-256 of "" means: no such file."""
@@ -32,6 +34,8 @@ class Ledger:
                 self._intents[file] = event
                 self._temps[event.temp] = event
                 self._expected.setdefault(file, set()).add(event.sha256)
+                if event.id.startswith(LATE):  # the save it merges is told before the merge is on disk
+                    self._expected[file].add(event.before)
             case ev.FileWritten(file=file):
                 self._intents.pop(file, None)
                 self._expected.pop(file, None)
@@ -144,7 +148,7 @@ class Ledger:
         return [*self.removed_by_author(), *self._renamed]
 
     def expected(self, file: str) -> set[str]:
-        """What a write of ours that is under way may leave on disk: not news to the watcher."""
+        """What a write of ours that is under way may find or leave on disk: not news to the watcher."""
         return set(self._expected.get(file, ()))
 
     def partial(self, file: str) -> ev.PartialKept | None:

@@ -10,7 +10,7 @@ from studio.book.compose import Composer, Describe, Mode, WriteRefused, Written,
 from studio.book.files import Folder
 from studio.book.intents import Evidence, was_done, was_taken_away
 from studio.book.journal import Journal, sha256_of
-from studio.book.ledger import Ledger
+from studio.book.ledger import LATE, Ledger
 from studio.book.locks import Locks
 from studio.book.saves import record_author
 from studio.book.words import count_words
@@ -339,7 +339,7 @@ class Manuscript:
         view = self._composer.view(file, disk)
         written = await _in_thread(merged_late, base, late, disk, file, view, is_newest)
         if written.text != disk or not self._journal.has_text(sha256_of(late)):  # else it was merged before a crash
-            await self._carry_out(f"late.{temp}", written, disk, lambda _: "", late=(late, base, saved_at))
+            await self._carry_out(f"{LATE}{temp}", written, disk, lambda _: "", late=(late, base, saved_at))
 
     def _forget(self, temp: str) -> None:
         self._folder.drop(temp)
