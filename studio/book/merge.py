@@ -79,7 +79,11 @@ def merge(base: str, author: str, agent: str) -> Merge:
     tail = _same_last_lines(base, author, agent)
     last = author[len(author) - tail :]
     merged = _Merged(*(_tokens(text[: len(text) - tail]) for text in (base, author, agent)))
-    return Merge(text=first + merged.text() + last, conflicts=tuple(merged.conflicts), author_changed=True)
+    middle = merged.text()
+    if last and middle and not middle.endswith("\n"):  # what ended the line there was taken out: it ends all the same
+        before = (author or agent)[: len(author or agent) - tail]
+        middle += before[len(before.rstrip()) :] or "\n"
+    return Merge(text=first + middle + last, conflicts=tuple(merged.conflicts), author_changed=True)
 
 
 def _same_lines(*texts: str) -> int:
@@ -130,6 +134,7 @@ class _Merged:
         self._out: list[str] = []
         self._gap = ""  # what follows the sentence put out last; settled when the next one is known
         self._gap_is_authors = False
+        self._gap_by_author = False  # the author's text has it after this sentence
         self._own_gap = ""  # what follows it in the text it comes from
         self._follows_author = self._follows_agent = True  # what comes next follows the last one in that text, too
         bodies = _bodies(base)
@@ -170,6 +175,8 @@ class _Merged:
         put = author if authors else agent
         self._lead(put, authors=authors)
         self._put(put)
+        if put:
+            self._gap_by_author = authors
         # Of a run that one took out nothing is here for what follows it in the other's text.
         self._follows_author = bool(put) if author else self._follows_author and not put
         self._follows_agent = bool(put) if agent else self._follows_agent and not put
@@ -186,7 +193,7 @@ class _Merged:
             else:  # both put something in at the same place
                 self._lead(agent, authors=False)
                 self._put(agent)
-                self._follows_author, self._follows_agent = False, True
+                self._gap_by_author, self._follows_author, self._follows_agent = False, False, True
 
     def _put(self, tokens: Sequence[_Token]) -> None:
         for token in tokens:
@@ -200,12 +207,16 @@ class _Merged:
         before = token.gap if token.begins else token.lead
         if "\n" in self._own_gap and (_BLOCK.match(self._out[-1]) or not _STOPPED.search(self._out[-1])):
             self._gap = self._own_gap
-        elif is_changed and "\n" in before and _BLOCK.match(token.body):
+        elif (is_changed or not self._is_meant()) and "\n" in before and _BLOCK.match(token.body):
             self._gap = before
+
+    def _is_meant(self) -> bool:
+        """Whether the gap stands in its writer's text between these very sentences."""
+        return self._follows_author if self._gap_by_author else self._follows_agent
 
     def _end(self, base: str, author: str, agent: str) -> None:
         """Settle the gap after the sentence put out last, which stands in all three at this place."""
-        self._gap_is_authors = author != base
+        self._gap_is_authors = self._gap_by_author = author != base
         self._gap = author if self._gap_is_authors else agent
 
     def _lead(self, tokens: Sequence[_Token], *, authors: bool) -> None:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from studio.book.merge import merge, sentences
@@ -140,6 +140,13 @@ def reshaped_prose(draw: st.DrawFn) -> tuple[str, str, str]:
 
 @settings(max_examples=500, deadline=None)
 @given(reshaped_prose())
+@example(  # the author moved a sentence in front of the one that the agent took out, right before a scene break
+    (
+        "第1000盏灯亮了。\n\n## Part 1001\n\n第1002盏灯亮了。\n\n* * *\n",
+        "## Part 1008\n\n## Part 1007\n\n第1002盏灯亮了。第1000盏灯亮了。\n\n* * *\n",
+        "## Part 1001\n\n第1002盏灯亮了。\n\n* * *\n",
+    )
+)
 def test_no_heading_and_no_scene_break_runs_into_a_paragraph(prose: tuple[str, str, str]) -> None:
     """Neighbours that met in neither text are parted as Markdown needs it: every sentence is one of the three texts."""
     merged = merge(*prose)
