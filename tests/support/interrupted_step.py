@@ -1,5 +1,6 @@
 """A book that stands before a step with everything in it, and that step under strace, which can make any call fail."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scripted_book import call
-from studio_command import Model, StudioCommand, events_of
+from studio_command import CHECKOUT, Model, StudioCommand, events_of
 
 ONE = "# One\n\nIt began. The lamp was lit.\n\nThe door stood open.\n"
 OTHER = ONE.replace("open", "ajar")
@@ -65,7 +66,7 @@ class InterruptedStep:
         here = Path(__file__).parent
         environment = {
             **self.studio.environment,
-            "PYTHONPATH": str(here / "one_thread"),
+            "PYTHONPATH": f"{here / 'one_thread'}{os.pathsep}{CHECKOUT}",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         return subprocess.run(

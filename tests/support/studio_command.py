@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+CHECKOUT = Path(__file__).parent.parent.parent
+
 
 class Model:
     """A scripted server in a process of its own."""
@@ -35,6 +37,7 @@ class StudioCommand:
         keep = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
         self.environment = {
             **keep,
+            "PYTHONPATH": str(CHECKOUT),  # the code beside these tests, whatever is installed
             "HOME": str(home),
             "XDG_CONFIG_HOME": str(home / "config"),
             "XDG_STATE_HOME": str(home / "state"),

@@ -61,8 +61,10 @@ def evil(place: str) -> str:
 
 
 def file_name(place: str) -> str:
-    """As much of it as a file system takes."""
+    """As much of it as a file system takes; a file whose name is not UTF-8 is none of the book's."""
     name = evil(place).replace("/", "_").replace("\0", "").replace("\ud83d", "")
+    if place != BOOK:
+        name = name.replace("\udcff", "")
     return name.encode("utf-8", "surrogateescape")[:180].decode("utf-8", "surrogateescape")
 
 
