@@ -1,11 +1,14 @@
 """What the tools that change a file answer: short facts the model can act on."""
 
+from collections.abc import Sequence
+
 from studio.agent.progress import is_chapter
 from studio.agent.tool import ToolContext
 from studio.book.manuscript import Written
+from studio.book.merge import Conflict
 
 _VERBS = {"create": "wrote", "overwrite": "rewrote", "append": "added to", "edit": "edited"}
-_SHOWN = 5  # conflicts quoted in full
+_ROOM = 8_000  # characters that conflicts quoted in full may take
 
 
 def written_answer(context: ToolContext, written: Written) -> str:
@@ -22,11 +25,24 @@ def written_answer(context: ToolContext, written: Written) -> str:
             "The author had changed this file since you last read it: both texts were merged by sentence. "
             "read_file gives you the text as it stands."
         )
-    lines.extend(
-        f"Where you both changed the same words, the author's stay: «{conflict.author.strip()}», "
-        f"not yours: «{conflict.agent.strip()}»."
-        for conflict in written.conflicts[:_SHOWN]
-    )
-    if len(written.conflicts) > _SHOWN:
-        lines.append(f"… and {len(written.conflicts) - _SHOWN} more places.")
+    lines.extend(not_taken(written.conflicts))
     return "\n".join(lines)
+
+
+def not_taken(conflicts: Sequence[Conflict]) -> list[str]:
+    """What of the agent's own stands nowhere because the author changed the same words, and the author's instead.
+
+    Where that is a book of its own, the last ones are only counted: read_file shows the author's text.
+    """
+    lines: list[str] = []
+    room = _ROOM
+    for conflict in conflicts:
+        author, agent = conflict.author.strip(), conflict.agent.strip()
+        stays = f"the author's stay: «{author}»" if author else "the author took them out"
+        line = f"Where you both changed the same words, {stays}, not yours: «{agent}»."
+        room -= len(line)
+        if room < 0 and lines:
+            lines.append(f"… and {len(conflicts) - len(lines):,} more places, where the author's words stay as well.")
+            break
+        lines.append(line)
+    return lines
