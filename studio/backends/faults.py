@@ -26,6 +26,7 @@ _FILTERED = re.compile(r"content_filter|content_policy|moderation", re.IGNORECAS
 _REFUSED_CALL = "tool_use_failed"
 _RETRIED = {408, 409, 425, 429, 499}
 _LONG_WAIT = 1800.0  # seconds; of a longer one the author is told in hours
+_LONGEST_ASKED = 1e10  # seconds, some centuries; a number of three hundred digits is no time to wait
 
 
 class Hints(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -324,12 +325,12 @@ def _retry_after(headers: Any) -> float | None:
             seconds = float(value) * scale
         except ValueError:
             return _seconds_until(value)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
+        return min(max(0.0, seconds), _LONGEST_ASKED) if math.isfinite(seconds) else None
     return None
 
 
 def _seconds_until(date: str) -> float | None:
     try:
-        return max(0.0, parsedate_to_datetime(date).timestamp() - time.time())
+        return min(max(0.0, parsedate_to_datetime(date).timestamp() - time.time()), _LONGEST_ASKED)
     except (ValueError, TypeError, OverflowError):
         return None

@@ -62,13 +62,14 @@ def pack(text: str) -> tuple[str, int, bytes]:
 def unpack(body: bytes) -> str:
     """The text of a stored version. Raises `zlib.error`, `UnicodeDecodeError`, `TypeError` where it is no bytes.
 
-    Prose is a third of its size when packed; what grows a thousandfold is made to fill the memory.
+    Prose is a third of its size when packed; what grows a thousandfold is made to fill the memory. Half a character,
+    which no file can hold, is none of ours either.
     """
     unpacking = zlib.decompressobj()
     text = unpacking.decompress(body, max(_ALWAYS, _GROWTH * len(body)))
     if not unpacking.eof:
         raise zlib.error("cut short, or larger than any text")
-    return text.decode("utf-8", "surrogatepass")
+    return text.decode("utf-8")
 
 
 def event_of(body: object) -> ev.AnyEvent:

@@ -183,6 +183,7 @@ def test_models_that_are_served_are_named_instead() -> None:
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "nan"}, None),
+        ({"retry-after": "1e300"}, 1e10),
         ({}, None),
         (None, None),
     ],
