@@ -36,6 +36,16 @@ GROUPED = 0.25  # seconds a delta may wait for its neighbours
 __all__ = ["Journal", "JournalReader", "Peek", "peek", "sha256_of"]
 
 
+def _is_emptied(book: Path) -> bool:
+    """Whether the record of a book that has files already holds nothing at all, and no log stands beside it."""
+    file = book / STUDIO / FILE
+    try:
+        is_empty = file.stat().st_size == 0
+    except OSError:
+        return False
+    return is_empty and not Path(f"{file}-wal").exists() and any(book.glob("*.md"))
+
+
 def _make_private(file: Path, *, new: bool) -> None:
     """SQLite follows links, and makes a file that others may read. Raises `OSError`."""
     if refuse_odd_file(file):
@@ -92,6 +102,7 @@ class Journal(JournalReader):
             BookHeld: another studio is writing it.
             BookError: the folder can't be written, or a newer studio made the record.
         """
+        emptied = _is_emptied(book)
         try:
             make_studio_folder(book)
             refuse_odd_file(book / STUDIO / "lock")
@@ -105,6 +116,11 @@ class Journal(JournalReader):
         file = book / STUDIO / FILE
         try:
             recovered = finish_recovery(file) or ("" if is_sound(file) else set_aside_and_recover(file))
+            if emptied and not recovered:
+                recovered = (
+                    f"The record of {book.name} was empty: its history begins anew, and the chapters are untouched. "
+                    "If there is a copy of .studio/journal.db somewhere, put it back while no studio is open."
+                )
             return cls(book, lock, clock=clock, recovered=recovered, spill=Spill(spill_folders, book), limit=limit)
         except (sqlite3.Error, OSError) as error:
             lock.release()

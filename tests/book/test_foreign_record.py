@@ -116,7 +116,7 @@ def test_a_version_that_would_fill_the_memory_is_not_unpacked(root: Path) -> Non
         record.execute("UPDATE versions SET body = ?", (body,))
     tracemalloc.start()
     try:
-        with pytest.raises(BookError, match="damaged|can't be read"):
+        with pytest.raises(BookError, match="damaged"):
             JournalReader(root).text(NAME)
         assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
     finally:
@@ -177,7 +177,7 @@ def test_a_version_that_is_no_text_is_told_as_such(body: str, root: Path) -> Non
     made_elsewhere(root, [ev.AuthorEdited(file="a.md", sha256=NAME, words=3, diff="")], SECRET)
     with closing(sqlite3.connect(root / ".studio/journal.db")) as record, record:
         record.execute(f"UPDATE versions SET body = {body}")
-    with pytest.raises(BookError, match="damaged|can't be read"):
+    with pytest.raises(BookError, match=r"damaged|can't be read"):
         JournalReader(root).text(NAME)
 
 

@@ -328,3 +328,18 @@ async def test_the_library_tells_a_damaged_record_and_leaves_it(root: Path, soun
     assert sound.read_bytes() == before
     with pytest.raises(BookError, match="chapters are files of their own"):
         list(Journal.open_readonly(root).read())
+
+
+async def test_a_record_that_was_emptied_is_told(root: Path) -> None:
+    """It can't be told from one just made but by the chapters beside it."""
+    journal = Journal.open(root)
+    journal.append(ev.NoteGiven(text="one"))
+    await journal.close()
+    (root / ".studio/journal.db").write_bytes(b"")
+    (root / "chapter_01.md").write_text("# One\n")
+    journal = Journal.open(root)
+    assert "was empty: its history begins anew, and the chapters are untouched" in journal.recovered
+    await journal.close()
+    journal = Journal.open(root)
+    assert journal.recovered == ""
+    await journal.close()
