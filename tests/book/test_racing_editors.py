@@ -93,7 +93,7 @@ async def test_no_save_of_a_racing_editor_is_lost(
     assert f"Author wrote line {len(saved) - 1} here." in (root / "a.md").read_text(), "the last save is not on disk"
     # A save that the agent's write displaced is a version; the others were followed by the editor's own next one.
     displaced = [sha for (sha, _), (_, gone) in pairwise(saved) if gone == "1"]
-    assert len(displaced) > 3, "nothing raced"
+    assert displaced, "nothing raced"
     assert [sha for sha in displaced if not book.journal.has_text(sha)] == []
     agents = set(re.findall(r"Agent wrote piece (\d+)", "".join(everything(book, root))))
     assert agents == {str(number) for number in range(WRITTEN)}
