@@ -1,12 +1,12 @@
 """The agent's writes: journaled first, exchanged with what is on disk, merged with what the author did meanwhile."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from studio import events as ev
-from studio.book.compose import Composer, Describe, Mode, WriteRefused, Written, merged_late, nearest, rebased, removed
+from studio.book.compose import Composer, Describe, Mode, WriteRefused, Written, merged_late, rebased, removed
+from studio.book.displaced import LOOK_AGAIN, DisplacedFiles, text_of
 from studio.book.files import Folder
 from studio.book.intents import Evidence, was_done, was_taken_away
 from studio.book.journal import Journal, sha256_of
@@ -18,9 +18,6 @@ from studio.errors import BookError, BookUnsaved
 
 __all__ = ["LOOK_AGAIN", "Describe", "Manuscript", "Mode", "WriteRefused", "Written"]
 
-log = logging.getLogger(__name__)
-
-LOOK_AGAIN = 10.0  # seconds a displaced file is kept: an editor may still write into it through an open handle
 SETTLED = 0.1  # seconds after which an empty or missing file is believed: editors truncate, then write
 
 T = TypeVar("T")
@@ -46,12 +43,8 @@ class Manuscript:
         self._record = record
         self._locks = locks or Locks(folder.root)
         self._composer = Composer(ledger, journal, self._locks)
-        self._look_again_after = look_again
         self._lock = asyncio.Lock()
-        # Temporary file -> (file, its text when last looked at, another text an editor may be working on).
-        self._displaced: dict[str, tuple[str, str, str]] = {}
-        self._raced: list[str] = []  # temporary files that hold an author's save not merged yet
-        self._looking: set[asyncio.Task[None]] = set()
+        self._displaced = DisplacedFiles(folder, self._lock, self._merge_late, look_again)
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -117,12 +110,12 @@ class Manuscript:
 
     async def _write(self, id: str, file: str, compose: Callable[[str | None], Written], describe: Describe) -> Written:
         async with self._lock:
-            await self._try_merge_raced()
+            await self._displaced.try_merge_raced()
             written = await self._settle_open(file, id)
             if written is None:
                 disk = await self.read(file)
                 written = await self._carry_out(id, await _in_thread(compose, disk), disk, describe)
-            await self._try_merge_raced()
+            await self._displaced.try_merge_raced()
             return written
 
     async def _carry_out(
@@ -171,9 +164,9 @@ class Manuscript:
         if self._folder.is_linked(temp, written.file):
             self._folder.drop(temp)  # a new file: nothing was displaced
         elif displaced:
-            self._keep_an_eye(temp, written.file, before or "", other)
+            self._displaced.keep_an_eye(temp, written.file, before or "", other)
         else:  # the new file itself, which an editor has put another one in the place of since
-            self._keep_an_eye(temp, written.file, written.text, written.text)
+            self._displaced.keep_an_eye(temp, written.file, written.text, written.text)
         return written
 
     def _intend(self, id: str, written: Written, before: str | None, temp: str, result: str) -> None:
@@ -210,7 +203,7 @@ class Manuscript:
             if self._folder.displaced(temp) == staged and not self._folder.is_linked(temp, written.file):
                 self._folder.drop(temp)
             raise
-        if displaced and _text_of(self._folder.displaced(temp)) is None:
+        if displaced and text_of(self._folder.displaced(temp)) is None:
             # A save that is no text we could merge goes back to its place.
             self._folder.put(temp, written.file)
             if self._folder.displaced(temp) == staged:
@@ -255,7 +248,7 @@ class Manuscript:
             BookUnsaved: the disk could not take it.
         """
         async with self._lock:
-            await self._try_merge_raced()
+            await self._displaced.try_merge_raced()
             await self._settle_open(file, id)
             disk = await self.read(file)
             if disk is not None and text is None:
@@ -263,7 +256,7 @@ class Manuscript:
             elif text is not None and disk != text:
                 wanted = Written(file=file, text=text, agent_text=text, mode="restore", words=count_words(text))
                 await self._carry_out(id, wanted, disk, lambda _: "")
-            await self._try_merge_raced()
+            await self._displaced.try_merge_raced()
 
     async def _take_away(self, id: str, file: str, disk: str) -> None:
         temp = self._folder.temp_name()
@@ -274,57 +267,9 @@ class Manuscript:
         await self._journal.durable()
         await _in_thread(self._folder.take_away, temp, file)
         record_author(self._record, file, None, disk, id=id)
-        self._keep_an_eye(temp, file, disk, disk)
+        self._displaced.keep_an_eye(temp, file, disk, disk)
 
     # --- what was displaced ---------------------------------------------------------------------------------------
-
-    def _keep_an_eye(self, temp: str, file: str, text: str, other: str) -> None:
-        """Look at a displaced file now, soon and late: an editor may have saved into it, or be about to."""
-        self._displaced[temp] = (file, text, other)
-        if self._saved_into(temp) is not None:
-            self._raced.append(temp)
-        task = asyncio.get_running_loop().create_task(self._look_later(temp))
-        self._looking.add(task)
-        task.add_done_callback(self._looking.discard)
-
-    async def _look_later(self, temp: str) -> None:
-        for share in (0.05, 0.95):
-            await asyncio.sleep(share * self._look_again_after)
-            async with self._lock:
-                try:
-                    await self._merge_saved_into(temp)
-                    await self._merge_raced()
-                except (BookError, OSError) as error:
-                    log.warning("%s (what the author saved meanwhile is merged later)", error)
-                    return  # it stays where it is until the book is opened again
-        self._forget(temp)
-
-    def _saved_into(self, temp: str) -> str | None:
-        """What an editor wrote into a displaced file since it was last looked at; None if nothing, or nothing yet."""
-        file, text, _ = self._displaced[temp]
-        body = self._folder.displaced(temp)
-        saved = _text_of(body)
-        if body is not None and saved is None:
-            log.warning("a save of %s that is not UTF-8 is kept as %s", file, self._folder.keep(temp, file))
-        return None if saved is None or saved == text or not saved.strip() else saved
-
-    async def _try_merge_raced(self) -> None:
-        try:
-            await self._merge_raced()
-        except (BookError, OSError) as error:
-            log.warning("%s (what the author saved meanwhile is merged later)", error)
-
-    async def _merge_raced(self) -> None:
-        while self._raced:
-            await self._merge_saved_into(self._raced[0])
-            self._raced.pop(0)
-
-    async def _merge_saved_into(self, temp: str) -> None:
-        """What an editor wrote into a displaced file is the author's: it is merged into the one on disk."""
-        while (saved := self._saved_into(temp)) is not None:
-            file, text, other = self._displaced[temp]
-            await self._merge_late(temp, file, nearest(saved, text, other), saved)
-            self._displaced[temp] = (file, saved, saved)
 
     async def _merge_late(self, temp: str, file: str, base: str, late: str) -> None:
         disk = await self.read(file)
@@ -341,27 +286,9 @@ class Manuscript:
         if written.text != disk or not self._journal.has_text(sha256_of(late)):  # else it was merged before a crash
             await self._carry_out(f"{LATE}{temp}", written, disk, lambda _: "", late=(late, base, saved_at))
 
-    def _forget(self, temp: str) -> None:
-        self._folder.drop(temp)
-        del self._displaced[temp]
-
     async def close(self) -> None:
         """Look at once at everything that was displaced."""
-        for task in list(self._looking):
-            task.cancel()
-        await asyncio.gather(*self._looking, return_exceptions=True)
-        async with self._lock:
-            try:
-                while self._displaced:
-                    temp = next(iter(self._displaced))
-                    await self._merge_saved_into(temp)
-                    await self._merge_raced()
-                    self._forget(temp)
-            except (BookError, OSError) as error:
-                log.warning("%s (what the author saved meanwhile is merged when the book is opened again)", error)
-        for task in list(self._looking):
-            task.cancel()
-        await asyncio.gather(*self._looking, return_exceptions=True)
+        await self._displaced.close()
 
     # --- resuming -------------------------------------------------------------------------------------------------
 
@@ -375,7 +302,7 @@ class Manuscript:
             done = {intent.id: intent.result for intent in self._ledger.unsettled() if await self._settle(intent)}
             for temp in self._folder.temps():
                 await self._clear(temp)
-            await self._merge_raced()
+            await self._displaced.merge_raced()
             return done
 
     async def _settle_open(self, file: str, id: str) -> Written | None:
@@ -409,7 +336,7 @@ class Manuscript:
             done = written.sha256 == intent.sha256 and was_done(before, written.text, self._evidence(intent))
             if done:
                 self._finish(intent.id, written, before or "")
-        now = _text_of(self._evidence(intent).disk)
+        now = text_of(self._evidence(intent).disk)
         sha256 = "" if now is None else sha256_of(now)
         # A late save's own event may be there without the merge: until that is made again, the text it meets is ours.
         if not done and (sha256 == self._ledger.disk(intent.file) or sha256 not in self._ledger.expected(intent.file)):
@@ -429,7 +356,7 @@ class Manuscript:
         if temp in self._displaced:
             return
         intent = self._ledger.intent_of(temp)
-        text = _text_of(self._folder.displaced(temp))
+        text = text_of(self._folder.displaced(temp))
         if text is None and self._folder.displaced(temp) is None:
             return
         if temp.endswith(".part") or (intent is not None and self._folder.is_linked(temp, intent.file)):
@@ -445,13 +372,8 @@ class Manuscript:
         else:
             before = self._composer.known(intent.before)
             # Of a new file what lies here may be the file itself, saved into.
-            self._displaced[temp] = (
-                intent.file,
-                before,
-                before if intent.before else self._composer.known(intent.sha256),
-            )
-            await self._merge_saved_into(temp)
-            self._forget(temp)
+            other = before if intent.before else self._composer.known(intent.sha256)
+            await self._displaced.take(temp, intent.file, before, other)
 
 
 async def _in_thread(call: Callable[..., T], *arguments: Any) -> T:
@@ -462,10 +384,3 @@ async def _in_thread(call: Callable[..., T], *arguments: Any) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([work])
         raise
-
-
-def _text_of(body: bytes | None) -> str | None:
-    try:
-        return None if body is None else body.decode("utf-8")
-    except UnicodeDecodeError:
-        return None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import events as ev
-from studio.book import files, journal, layout, manuscript, recovery
+from studio.book import displaced, files, journal, layout, manuscript, recovery
 
 LOST_EVENT, LOST_TEXT, HALF = "event lost", "author's text lost", "not a whole file"
 GONE, BOOK_GONE, REMOVED = "file gone", "book gone", "loss taken for a removal"
@@ -145,10 +145,10 @@ def put_before_the_intent() -> None:
 
 
 def displaced_dropped_unseen() -> None:
-    def drop(self: manuscript.Manuscript, temp: str, *_: str) -> None:
+    def drop(self: displaced.DisplacedFiles, temp: str, *_: str) -> None:
         self._folder.drop(temp)
 
-    manuscript.Manuscript._keep_an_eye = drop  # type: ignore[method-assign]
+    displaced.DisplacedFiles.keep_an_eye = drop  # type: ignore[method-assign]
 
 
 def author_not_recorded() -> None:
