@@ -168,6 +168,7 @@ class ContextCompressed(Event, frozen=True, tag="context_compressed"):
     before: int  # tokens
     after: int  # tokens
     summary: str = ""
+    digest: str = ""  # of `summary` the part that tells what happened, which the next one is anchored on
 
 
 class SummaryKept(Event, frozen=True, tag="summary_kept"):

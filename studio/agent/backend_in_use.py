@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from studio import events as ev
-from studio.agent import memory, toolbox
+from studio.agent import toolbox
 from studio.agent.changes import changes
+from studio.agent.compression import Compression
 from studio.agent.controls import Controls
 from studio.agent.open_book import OpenBook
 from studio.agent.retries import Retries
@@ -27,13 +28,13 @@ class BackendInUse:
         retries: Retries,
         *,
         emit: ev.Emit,
-        compress: Callable[[], Awaitable[None]],
+        compression: Compression,
     ) -> None:
         """Begin with `backend`, not reached yet; it is closed here, and so is every other.
 
         Args:
             open_backend: builds another; raises `StudioError`.
-            compress: makes the conversation short, by the backend that is about to be left.
+            compression: makes the conversation short for a smaller window.
         """
         self.now = backend
         self.is_prepared = False
@@ -43,7 +44,7 @@ class BackendInUse:
         self._controls = controls
         self._retries = retries
         self._emit = emit
-        self._compress = compress
+        self._compression = compression
         self._is_announced = False
         self._is_stuck = False  # it has given up, and no other has come since
         self._switching: set[asyncio.Task[None]] = set()
@@ -112,12 +113,9 @@ class BackendInUse:
 
     async def _fit_into(self, backend: Backend) -> None:
         """Compress first when the next backend's window is too small, while the one that knows it all is still here."""
-        messages = self._book.conversation.messages
-        if backend.guided or len(messages) <= 3 or self._book.conversation.pending:
-            return
-        await backend.calibrate(messages, toolbox.SPECS)
-        if backend.count(messages, toolbox.SPECS) > memory.FULL * backend.context:
-            await self._compress()
+        if not backend.guided and not self._book.conversation.pending:
+            can_answer = self.is_prepared and not self._retries.failing
+            await self._compression.fit_into(backend, with_model=can_answer)
 
     async def _prepare(self) -> None:
         try:

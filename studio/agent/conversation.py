@@ -36,6 +36,8 @@ class Conversation:
         self.idle_replies = 0  # replies in a row without a tool call
         self.last_text = ""  # text of the last finished reply
         self.compression_asked = False
+        self.digest = ""  # the summary proper that the conversation begins with; "" = it was never compressed
+        self.summaries: dict[int, str] = {}  # the kept ones, by the last step they cover
         self.finished = ""  # the summary, once `finish` was called
         self.title = ""
         self._intended: dict[str, str] = {}
@@ -104,9 +106,11 @@ class Conversation:
                 self._intended[id_] = result
             case ev.FileWritten(id=id_) if id_ in self._intended:
                 self.settled[id_] = self._intended[id_]
-            case ev.ContextCompressed(summary=summary):
+            case ev.ContextCompressed(summary=summary, digest=digest):
                 self.messages = [*self.messages[:2], Message(role="user", text=summary)]
-                self.compression_asked = False
+                self.compression_asked, self.digest = False, digest
+            case ev.SummaryKept(step=step, summary=summary):
+                self.summaries[step] = summary
             case ev.TitleGiven(title=title):
                 self.title = title
             case ev.NoteGiven() | ev.AnswerGiven():

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable
 
 from studio import events as ev
-from studio.agent import memory, toolbox
+from studio.agent import toolbox
 from studio.agent.backend_in_use import BackendInUse
+from studio.agent.compression import Compressing, Compression
 from studio.agent.controls import Controls, Interrupted, Stopped
 from studio.agent.disk_watch import DiskWatch
 from studio.agent.guided import Guide
@@ -40,6 +41,7 @@ class Run:
         *,
         pause_on_fault: bool = True,
         schedule: Schedule | None = None,
+        compressing: Compressing | None = None,
     ) -> None:
         """Make a run, not begun.
 
@@ -50,6 +52,7 @@ class Run:
             limits: counted over all runs of the book.
             pause_on_fault: when a backend gives up, wait paused for the author; else fail.
             schedule: how patient it is with a backend that fails; None = as usual.
+            compressing: when the conversation gives way to a summary; None = as usual.
         """
         self._book = book
         self._limits = limits
@@ -64,6 +67,9 @@ class Run:
         self._was_refused = False  # a write may lie half-way, and is looked at before it is made again
         self.failure = ""  # why `work` returned 1, for whoever can't read it in the journal
         self._names: dict[str, str] = {}  # a file as the model wrote it -> its name in the book
+        self._compression = Compression(
+            book, self._caller, lambda: self._backend, lambda: self._context(""), compressing or Compressing()
+        )
         self._in_use = BackendInUse(
             backend,
             open_backend,
@@ -71,7 +77,7 @@ class Run:
             self._controls,
             self._caller.retries,
             emit=self._emit,
-            compress=self._compress_before_leaving,
+            compression=self._compression,
         )
 
     @property
@@ -218,8 +224,8 @@ class Run:
             self._controls.pause(why, by="limit")
         elif not conversation.messages:
             self._begin()
-        elif conversation.compression_asked:
-            await self._compress()
+        elif self._compression.is_asked:
+            await self._compression.carry_out()
         elif conversation.idle_replies > NUDGES:
             await self._ask(
                 f"The agent has answered {conversation.idle_replies} times without writing anything. "
@@ -244,15 +250,15 @@ class Run:
 
     async def _step(self) -> None:
         book, conversation, backend = self._book, self._book.conversation, self._backend
-        if not backend.guided and await self._too_full(conversation.messages):
-            await self._compress()
-            return
         await book.watcher.scan()
-        told = book.steering.told()
+        told, message = book.steering.told(), self._message()
+        if not backend.guided and await self._compression.is_too_full(message):
+            await self._compression.compress()
+            return
         # A call that failed before anything arrived is made again as it was, unless there is news for it.
         if not conversation.reply_open or told:
             step = conversation.step + 1 if conversation.step_finished else conversation.step
-            self._record(ev.StepStarted(step=step, limit=self._limits.steps, message=self._message(), told=told))
+            self._record(ev.StepStarted(step=step, limit=self._limits.steps, message=message, told=told))
         await book.journal.durable()
         if backend.guided:
             reply = await self._guide.reply(self._caller, backend)
@@ -261,7 +267,8 @@ class Run:
                 sampling = Sampling(must_call=conversation.idle_replies > 0)
                 reply = await self._caller.reply(backend, conversation.messages, toolbox.SPECS, self._emit, sampling)
             except ContextOverflow as overflow:
-                await self._overflow(overflow)
+                self._in_use.tell_window()
+                await self._compression.after_overflow(overflow)
                 return
         self._in_use.tell_window()
         usage = reply.usage or estimated_usage(backend, conversation.messages, toolbox.SPECS, reply)
@@ -316,7 +323,7 @@ class Run:
             await book.watcher.scan()  # what the author did while the reply came: a rename is no removal
             await book.journal.durable()
             ok, result = await toolbox.carry_out(call, self._context(write_id))
-        self._record(ev.ToolFinished(id=call.id, name=call.name, ok=ok, result=result))
+        self._record(ev.ToolFinished(id=call.id, name=call.name, ok=ok, result=self._compression.bounded(result)))
 
     def _context(self, write_id: str) -> ToolContext:
         book = self._book
@@ -329,6 +336,7 @@ class Run:
             write_id=write_id,
             ask=self._ask,
             consult=self._consult,
+            bound=self._compression.bounded,
         )
 
     async def _consult(self, purpose: str, messages: list[Message]) -> str:
@@ -355,39 +363,3 @@ class Run:
                 cost=cost_of(backend, usage),
             )
         )
-
-    # --- the window -----------------------------------------------------------------------------------------------
-
-    async def _too_full(self, messages: list[Message]) -> bool:
-        if len(messages) <= 3:  # a summary can't get shorter
-            return False
-        await self._backend.calibrate(messages, toolbox.SPECS)
-        return self._backend.count(messages, toolbox.SPECS) > memory.FULL * self._backend.context
-
-    async def _overflow(self, overflow: ContextOverflow) -> None:
-        """The server says that the window is full: compress once, or give up with its own words."""
-        self._in_use.tell_window()
-        if len(self._book.conversation.messages) <= 3:
-            raise BackendGaveUp(overflow)
-        await self._compress(with_model=False)
-
-    async def _compress_before_leaving(self) -> None:
-        can_answer = self._in_use.is_prepared and not self._caller.retries.failing
-        await self._compress(with_model=can_answer, last_call=True)
-
-    async def _compress(self, *, with_model: bool = True, last_call: bool = False) -> None:
-        """Replace the conversation by a summary; `last_call`: one try at the model, which is about to be left."""
-        book, backend = self._book, self._backend
-        messages = book.conversation.messages
-        before = backend.count(messages, toolbox.SPECS)
-        summary = ""
-        if with_model and not backend.guided:
-            request = memory.summary_request(messages)
-            try:
-                summary = await self._caller.aside(backend, "summary", request, toolbox.SPECS, once=last_call)
-            except ContextOverflow:
-                log.warning("the conversation is too long for its own summary; a list of what was done stands in")
-        summary = summary or memory.mechanical_summary(messages)
-        text = memory.compressed_message(summary, book.steering.notes, self._context(""))
-        after = backend.count([*messages[:2], Message(role="user", text=text)], toolbox.SPECS)
-        self._record(ev.ContextCompressed(before=before, after=after, summary=text))

@@ -4,6 +4,8 @@ import difflib
 import re
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from studio import events as ev
 from studio.agent.prompts import prompt
 
@@ -17,6 +19,7 @@ class Steering:
     def __init__(self) -> None:
         self.untold: list[ev.Event] = []  # author_edited, note_given and answer_given, in order
         self.notes: list[str] = []  # everything the author ever said, word for word
+        self.edited: list[ev.AuthorEdited] = []  # every edit of the author's, in order, by the file's name of now
         self.question = ""  # the open question
         self.answer: str | None = None  # its answer, once given
         self._disk: dict[str, str] = {}
@@ -30,8 +33,10 @@ class Steering:
             case ev.AuthorEdited(file=file, sha256=sha256):
                 self._before[event.seq] = self._disk.get(file, "")
                 self._disk[file] = sha256
+                self.edited.append(event)
                 self.untold.append(event)
             case ev.AuthorRenamed(file=file, to=to):
+                self.edited = [msgspec.structs.replace(e, file=to) if e.file == file else e for e in self.edited]
                 self._disk[to] = self._disk.pop(file, "")
                 self.untold.append(event)
             case ev.LocksChanged():

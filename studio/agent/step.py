@@ -112,10 +112,22 @@ class Caller:
         *,
         once: bool = False,
     ) -> str:
-        """The text of one call outside the conversation, accounted for; "" if the model answered with calls only.
+        """As `aside_reply`, but the reply's text alone; "" if the model answered with calls only."""
+        return (await self.aside_reply(backend, purpose, messages, tools, once=once)).text.strip()
+
+    async def aside_reply(
+        self,
+        backend: Backend,
+        purpose: str,
+        messages: list[Message],
+        tools: Sequence[ToolSpec] = (),
+        *,
+        once: bool = False,
+    ) -> Reply:
+        """One call outside the conversation, accounted for.
 
         Args:
-            once: a failure is no reason to wait; the text is "" then.
+            once: a failure is no reason to wait; the reply is empty then.
 
         Raises:
             Interrupted, TryAgain, ContextOverflow, BackendGaveUp: as `reply`; nothing of it is kept.
@@ -127,11 +139,11 @@ class Caller:
         except BackendError as error:
             if once:
                 log.warning("%s could not be made: %s", purpose, error)
-                return ""
+                return Reply()
             await self._wait_out(error)
         self.retries.succeeded()
         self._account(backend, purpose, reply.usage or estimated_usage(backend, messages, tools, reply))
-        return reply.text.strip()
+        return reply
 
     async def _wait_out(self, error: BackendError) -> NoReturn:
         """Record the fault, wait, and raise `TryAgain`; or `BackendGaveUp` when the author has to do something."""

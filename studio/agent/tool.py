@@ -31,6 +31,7 @@ class ToolContext(msgspec.Struct, kw_only=True):
     write_id: str  # the id a write of this call is journaled under
     ask: Callable[[str], Awaitable[str]]  # put a question to the author, wait for the answer
     consult: Callable[[str, list[Message]], Awaitable[str]]  # (purpose, messages): one model call, apart from the run
+    bound: Callable[[str], str] = str  # a text as far as the window holds it; what is left out is said in it
 
 
 class Tool(Generic[A]):

@@ -54,7 +54,7 @@ def load_settings(book: Path) -> BookSettings:
 def save_settings(book: Path, settings: BookSettings) -> None:
     """Write book.yaml in one go, over whatever stands there. Raises `BookError`."""
     values = msgspec.to_builtins(settings)
-    _replace(book / SETTINGS, _yaml(values) if values else "")
+    replace_text(book / SETTINGS, _yaml(values) if values else "")
 
 
 def update_settings(book: Path, **values: object) -> BookSettings:
@@ -73,7 +73,7 @@ def update_settings(book: Path, **values: object) -> BookSettings:
         same = parse_settings(text.encode("utf-8", "replace"), str(path), BookSettings) == wanted
     except UsageError:
         same = False  # written in a style that can't be changed line by line
-    _replace(path, text if same else _yaml(whole))
+    replace_text(path, text if same else _yaml(whole))
     return wanted
 
 
@@ -93,7 +93,8 @@ def _yaml(values: dict[str, object]) -> str:
     return yaml.safe_dump(values, allow_unicode=True, sort_keys=False, width=100)
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
+    """Put a text in a file's place in one go, on disk when this returns. Raises `BookError`."""
     temp = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temp.unlink(missing_ok=True)

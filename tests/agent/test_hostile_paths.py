@@ -14,6 +14,8 @@ from studio import events as ev
 from studio.agent import memory, toolbox
 from studio.agent.open_book import OpenBook
 from studio.agent.tool import ToolContext
+from studio.agent.tools.list_files import listing
+from studio.book.texts import texts
 
 SECRET = "what lies outside"
 
@@ -174,7 +176,9 @@ async def test_a_file_in_another_encoding_is_left_out_of_searches_and_summaries(
     found = await toolbox.carry_out(
         ev.ToolCall(id="1", name="search_files", arguments='{"query": "plan"}'), context_of(book, 1)
     )
-    summary = memory.compressed_message("So far.", [], context_of(book, 2))
+    files = [(name, text) for name, text in texts(book.folder) if text is not None]
+    material = memory.Material(digest="So far.", notes=[], files=files, listing=listing(context_of(book, 2)))
+    summary = memory.compressed_message(material, 2_000, len)
     await book.close()
     assert found == (True, "outline.md:1: The plan.")
     assert "The plan." in summary and "bible/old.md: not UTF-8 text" in summary

@@ -15,8 +15,8 @@ from played_book import KEY, SWIFT, assert_echoed
 from studio import events as ev
 from studio.agent.limits import Limits
 from studio.agent.open_book import OpenBook
-from studio.agent.prompts import prompt
 from studio.agent.run import Run
+from studio.agent.summary import is_request
 from studio.backends.backend import Backend, BackendChoice
 from studio.backends.catalog import open_backend
 from studio.book import layout
@@ -71,7 +71,7 @@ class Place:
             return Wire.error(400, why)
         self.bodies.append(body)
         done = sum(message["role"] == "assistant" for message in body["messages"]) + sum(self._forgotten)
-        if body["messages"][-1]["content"] == prompt("compress"):
+        if is_request(body["messages"][-1]["content"]):
             self._forgotten.append(done - sum(self._forgotten))
             return Wire.reply("Three tides so far.")
         so_far = sum(len(calls) for calls in PLAN[:done])
@@ -184,7 +184,7 @@ async def test_a_smaller_window_is_compressed_for_by_the_one_that_knows_it_all(
     one, other, events, _ = await drill(places, ("moonshot", "ollama"), tmp_path, cut=False, context=3_000)
     kinds = [str(event.__struct_config__.tag) for event in events]
     assert kinds.index("context_compressed") < kinds.index("backend_switched")
-    assert one.bodies[-1]["messages"][-1]["content"] == prompt("compress")
+    assert is_request(one.bodies[-1]["messages"][-1]["content"])
     assert "Three tides so far." in other.bodies[0]["messages"][2]["content"]
     switched = next(event for event in events if isinstance(event, ev.BackendSwitched))
     assert any("3,000 tokens instead of 100,000" in change for change in switched.changes)

@@ -12,9 +12,9 @@ from loopback import Answer, Request, Script, Server, Wire
 from studio import events as ev
 from studio.agent.limits import Limits
 from studio.agent.open_book import OpenBook
-from studio.agent.prompts import prompt
 from studio.agent.retries import Schedule
 from studio.agent.run import Run
+from studio.agent.summary import is_request
 from studio.backends.backend import BackendChoice
 from studio.backends.catalog import open_backend
 from studio.book import layout
@@ -137,7 +137,7 @@ class Stage:
             return self.routes.get(request.path) or Wire.error(404, "there is nothing here")
         if self.model is not None:
             return self.model(request)
-        if request.body["messages"][-1]["content"] == prompt("compress"):
+        if is_request(request.body["messages"][-1]["content"]):
             return Wire.reply(SUMMARY)
         return self._script.pop(0) if self._script else FINISH
 

@@ -23,15 +23,12 @@ async def carry_out(context: ToolContext, arguments: Arguments) -> str:
     if text is None and kept is None:
         names = ", ".join(context.folder.names()) or "none yet"
         raise ToolRefused(f"There is no file {file}. The files of the book: {names}.")
-    if text is not None:
+    shown = context.bound(text or "")
+    if text is not None and shown == text:  # of what it has not seen whole, it knows what it knew
         context.record(FileRead(file=file, sha256=sha256_of(text)))
     if kept is None:
-        return text or f"({file} is empty)"
-    return (
-        (text or "")
-        + "\n\n[Kept from your reply that was cut, and not in the file until you go on with append:]\n"
-        + kept
-    )
+        return shown or f"({file} is empty)"
+    return shown + "\n\n[Kept from your reply that was cut, and not in the file until you go on with append:]\n" + kept
 
 
 TOOL = Tool("read_file", "Read a file of the book as it stands on disk now.", Arguments, carry_out)

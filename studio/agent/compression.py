@@ -1,0 +1,274 @@
+"""Compression: when a conversation gives way to a summary, how that is got, and the summaries kept on the way.
+
+Never between a call and its result and never within a step: whoever calls this stands between two of them.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from studio import events as ev
+from studio.agent import toolbox
+from studio.agent.memory import (
+    NOTES_PART,
+    Material,
+    TokensOf,
+    compressed_message,
+    digest_room,
+    in_parts,
+    room_of,
+    shortened,
+    split_notes,
+)
+from studio.agent.open_book import OpenBook
+from studio.agent.prompts import prompt
+from studio.agent.step import BackendGaveUp, Caller
+from studio.agent.summary import ASKED, fault, fitting, mechanical_summary, request
+from studio.agent.tool import ToolContext
+from studio.agent.tools.list_files import listing
+from studio.backends.backend import Backend, Message, Reply
+from studio.book.compose import Mode
+from studio.book.summaries import write_summaries
+from studio.book.texts import texts
+from studio.errors import BookError, BookUnsaved, ContextOverflow
+
+log = logging.getLogger(__name__)
+
+_FREES = 0.02  # of the window; a compression that would free less is not made
+_RESULT = 0.25  # of the window: what one tool's result may take
+_TRIES = 2  # at a summary by the model
+
+
+class Compressing(msgspec.Struct, frozen=True, kw_only=True):
+    """When a run compresses and keeps summaries."""
+
+    at: float = 0.9  # share of the window at which the conversation is compressed before the next call
+    every: int = 50  # steps between two summaries that are kept
+    begin_from: int | None = None  # the step of a kept summary that the conversation begins anew from, once
+
+
+class _Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of what the compressed conversation may take."""
+
+    room: int  # tokens of the message that stands in its place
+    digest: int  # of these, for the summary proper
+    before: int  # tokens of the conversation as it is
+    window: int
+    tokens_of: TokensOf
+
+
+class Compression:
+    """Makes the conversation short; what it was stays in the journal."""
+
+    def __init__(
+        self,
+        book: OpenBook,
+        caller: Caller,
+        backend: Callable[[], Backend],
+        context: Callable[[], ToolContext],
+        settings: Compressing,
+    ) -> None:
+        """`backend`: the one that answers now; `context`: what a tool may touch, to list the files with."""
+        self._book = book
+        self._conversation = book.conversation
+        self._caller = caller
+        self._backend = backend
+        self._context = context
+        self._settings = settings
+        self._begin_from = settings.begin_from
+        self._made: tuple[int, str] = (0, "")  # (messages it covers, the summary that was last made)
+
+    # --- when -----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether something is to be done here before the next step, however much room there is."""
+        return self._conversation.compression_asked or self._begin_from is not None or self._must_keep
+
+    @property
+    def _must_keep(self) -> bool:
+        conversation, every = self._conversation, self._settings.every
+        last = max(conversation.summaries, default=0)
+        return conversation.step_finished and conversation.step // every > last // every
+
+    async def carry_out(self) -> None:
+        """Do the most pressing of what is asked. Raises as `Caller.aside`."""
+        if self._begin_from is not None:
+            await self._begin_anew(self._begin_from)
+        elif self._conversation.compression_asked:
+            await self.compress()
+        else:
+            await self._keep()
+
+    async def is_too_full(self, message: str = "", backend: Backend | None = None) -> bool:
+        """Whether the conversation must be compressed before it is sent, with `message` at its end, to a backend.
+
+        Not when nothing would come of it: what a compression leaves can't be compressed once more.
+        """
+        backend, messages = backend or self._backend(), self._conversation.messages
+        if len(messages) <= 3:
+            return False
+        sent = [*messages, Message(role="user", text=message)] if message else messages
+        await backend.calibrate(sent, toolbox.SPECS)
+        if backend.count(sent, toolbox.SPECS) <= self._settings.at * backend.context:
+            return False
+        lasting = messages[: 3 if self._conversation.digest else 2]
+        frees = backend.count(messages, toolbox.SPECS) - backend.count(lasting, toolbox.SPECS)
+        return frees > _FREES * backend.context
+
+    async def fit_into(self, backend: Backend, *, with_model: bool) -> None:
+        """Compress what would be too long for the next backend, by the one that is about to be left."""
+        if len(self._conversation.messages) > 3 and await self.is_too_full(backend=backend):
+            await self.compress(with_model=with_model, once=True, into=backend)
+
+    async def after_overflow(self, overflow: ContextOverflow) -> None:
+        """The server says that the window is full: compress without asking it, or give up with its own words."""
+        if len(self._conversation.messages) <= 3:
+            raise BackendGaveUp(overflow)
+        await self.compress(with_model=False)
+
+    def bounded(self, result: str) -> str:
+        """A tool's result as long as the window allows: the middle of a longer one is left out, and that is said."""
+        room = round(_RESULT * self._backend().context)
+        # A text has fewer tokens than characters.
+        return result if len(result) <= room else shortened(result, room, self._tokens_of(self._backend()))
+
+    # --- how ------------------------------------------------------------------------------------------------------
+
+    async def compress(self, *, with_model: bool = True, once: bool = False, into: Backend | None = None) -> None:
+        """Replace the conversation by a summary.
+
+        Args:
+            with_model: False: it can't be asked; what the files and the last summary say stands in.
+            once: a model that fails is not waited for: it is about to be left.
+            into: the backend whose window counts, when it is not the one that answers now.
+        """
+        plan = self._plan(into or self._backend())
+        digest = await self._digest(plan, with_model=with_model, once=once)
+        await self._replace(digest, plan, into or self._backend())
+
+    async def _keep(self) -> None:
+        """Make a summary that the book can be gone on from, and leave the conversation as it is."""
+        digest = await self._digest(self._plan(self._backend()), with_model=True, once=True)
+        self._book.record(ev.SummaryKept(step=self._conversation.step, summary=digest))
+        title = self._conversation.title or self._book.root.name
+        summaries = {
+            step: f"# {title}, after step {step}\n\n{text}" for step, text in self._conversation.summaries.items()
+        }
+        try:
+            await asyncio.to_thread(write_summaries, self._book.root, summaries)
+        except BookError as error:
+            log.warning("a summary is in the record, but not beside it: %s", error)
+
+    async def _begin_anew(self, step: int) -> None:
+        digest = prompt("from_summary", step=step, summary=self._conversation.summaries[step])
+        await self._replace(digest, self._plan(self._backend()), self._backend())
+        self._begin_from = None
+
+    def _plan(self, backend: Backend) -> _Plan:
+        messages, tokens_of = self._conversation.messages, self._tokens_of(backend)
+        before = backend.count(messages, toolbox.SPECS)
+        room = room_of(backend.context, self._settings.at, before, backend.count(messages[:2], toolbox.SPECS))
+        _, notes = split_notes(self._book.steering.notes, room, tokens_of)
+        digest = digest_room(room, tokens_of("\n".join(notes)), backend.context)
+        return _Plan(room=room, digest=digest, before=before, window=backend.context, tokens_of=tokens_of)
+
+    async def _digest(self, plan: _Plan, *, with_model: bool, once: bool) -> str:
+        """The summary proper: the model's, if it gives one that can be used."""
+        conversation, messages = self._conversation, self._conversation.messages
+        if conversation.digest and len(messages) <= 3:
+            return conversation.digest  # nothing has happened since
+        covered, made = self._made
+        if covered == len(messages) and plan.tokens_of(made) <= plan.digest:
+            return made
+        digest = await self._ask(plan, once=once) if with_model and not self._backend().guided else ""
+        if not digest:
+            return mechanical_summary(
+                conversation.digest, self._files(), self._open_question(), plan.digest, plan.tokens_of
+            )
+        self._made = (len(messages), digest)
+        return digest
+
+    async def _ask(self, plan: _Plan, *, once: bool) -> str:
+        """The model's summary, or "" when what it gives is no good. Raises as `Caller.aside`."""
+        backend, messages = self._backend(), self._conversation.messages
+        why = ""
+        for _ in range(_TRIES):
+            asked = request(round(ASKED * plan.digest), why)
+            room = backend.context - plan.digest - backend.count([asked], ())
+            sent = fitting(messages, room, lambda some: backend.count(some, toolbox.SPECS))
+            if sent is None:
+                log.warning("the conversation is too long for its own summary")
+                return ""
+            try:
+                reply = await self._caller.aside_reply(backend, "summary", [*sent, asked], toolbox.SPECS, once=once)
+            except ContextOverflow:
+                log.warning("the conversation is too long for its own summary")
+                return ""
+            why = self._fault(reply, plan)
+            if not why:
+                return reply.text.strip()
+            log.warning("a summary was rejected: %s", why)
+        return ""
+
+    def _fault(self, reply: Reply, plan: _Plan) -> str:
+        backend, messages = self._backend(), self._conversation.messages
+        return fault(reply, plan.digest, backend.count(messages[2:], ()), plan.tokens_of)
+
+    async def _replace(self, digest: str, plan: _Plan, backend: Backend) -> None:
+        """Put the summary, the author's words and the pinned files in the conversation's place."""
+        book, messages, tokens_of = self._book, self._conversation.messages, plan.tokens_of
+        untold = set(book.steering.told())  # the next step tells them
+        old, notes = split_notes(book.steering.notes, plan.room, tokens_of)
+        notes_in = await self._put_away(old, plan)
+        material = Material(
+            digest=digest,
+            notes=notes if notes_in or not old else [*old, *notes],
+            notes_in=notes_in,
+            edits=[edit for edit in book.steering.edited if edit.seq not in untold],
+            files=self._files(),
+            listing=listing(self._context()),
+        )
+        room, text, after = plan.room, "", 0
+        fixed = backend.count(messages[:2], toolbox.SPECS)
+        for _ in range(4):  # what is counted piece by piece may come to a little more together
+            text = compressed_message(material, room, tokens_of)
+            after = backend.count([*messages[:2], Message(role="user", text=text)], toolbox.SPECS)
+            if after <= fixed + plan.room:
+                break
+            room -= after - fixed - plan.room
+        self._made = (0, "")
+        book.record(ev.ContextCompressed(before=plan.before, after=after, summary=text, digest=digest))
+
+    async def _put_away(self, notes: Sequence[str], plan: _Plan) -> list[str]:
+        """Put what the author said long ago into files that the agent can read; none when that can't be."""
+        names = []
+        for number, part in enumerate(in_parts(notes, round(NOTES_PART * plan.window), plan.tokens_of), 1):
+            file = f"notes/from_the_author_{number:02}.md"
+            names.append(file)
+            try:
+                there = await self._book.manuscript.read(file)
+                if there is not None and all(note in there for note in part):
+                    continue
+                text = f"# What the author said ({number})\n\n" + "".join(f"- {note}\n\n" for note in part)
+                write_id = f"notes.{self._conversation.step}.{number}"
+                mode: Mode = "create" if there is None else "overwrite"
+                await self._book.manuscript.write(write_id, file, text, mode, lambda written: "")
+            except BookUnsaved:
+                raise
+            except BookError as error:
+                log.warning("the author's old notes stay in the conversation: %s", error)
+                return []
+        return names
+
+    def _files(self) -> list[tuple[str, str]]:
+        return [(name, text) for name, text in texts(self._book.folder) if text is not None]
+
+    def _open_question(self) -> str:
+        steering = self._book.steering
+        return steering.question if steering.answer is None else ""
+
+    def _tokens_of(self, backend: Backend) -> TokensOf:
+        return lambda text: backend.count([Message(role="user", text=text)], ()) if text else 0
