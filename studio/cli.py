@@ -147,7 +147,7 @@ def _history(config: Config, parsed: argparse.Namespace) -> int:
 def _work(config: Config, parsed: argparse.Namespace, workshop: "Workshop", book: str) -> int:
     if _goes_headless(parsed):
         return asyncio.run(_headless(config, parsed, workshop, book))
-    return _desk(config, book, getattr(parsed, "note", None))
+    return _desk(config, book, getattr(parsed, "note", None), getattr(parsed, "from_summary", None))
 
 
 def _goes_headless(parsed: argparse.Namespace) -> bool:
@@ -191,7 +191,7 @@ def _check_theme(config: Config) -> None:
         load_themes(theme_folders(config.folder)).get(str(theme))
 
 
-def _desk(config: Config, book: str | None, note: str | None = None) -> int:
+def _desk(config: Config, book: str | None, note: str | None = None, from_summary: int | None = None) -> int:
     from studio.tui.app import StudioApp
     from studio.tui.themes import load_themes, theme_folders
 
@@ -200,7 +200,7 @@ def _desk(config: Config, book: str | None, note: str | None = None) -> int:
     from studio.wiring import Workshop
 
     app = StudioApp(
-        Workshop(config, pause_on_fault=True),
+        Workshop(config, pause_on_fault=True, from_summary=from_summary),
         themes=themes,
         theme=None if theme is None else str(theme),
         book=book,
@@ -215,7 +215,7 @@ def _desk(config: Config, book: str | None, note: str | None = None) -> int:
 def _workshop(config: Config, parsed: argparse.Namespace) -> "Workshop":
     from studio.wiring import Workshop
 
-    return Workshop(config, pause_on_fault=False)
+    return Workshop(config, pause_on_fault=False, from_summary=getattr(parsed, "from_summary", None))
 
 
 def _is_terminal() -> bool:
@@ -280,6 +280,14 @@ def _parser() -> argparse.ArgumentParser:
     resume = command("resume", _resume, "Go on with a book.", writing)
     resume.add_argument("book", metavar="BOOK", help="the folder's name, or its path")
     resume.add_argument("--note", metavar="TEXT", help="a note to the agent, or the answer to its open question")
+    resume.add_argument(
+        "--from-summary",
+        metavar="STEP",
+        nargs="?",
+        type=int,
+        const=0,
+        help="begin the conversation anew from the summary kept after this step (without STEP: the last one)",
+    )
     for sub in (new, resume):
         sub.add_argument("--headless", action="store_true", help="no screen: readable text on stdout")
         sub.add_argument("--json", action="store_true", help="headless, one event a line; commands on stdin")

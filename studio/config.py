@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -26,8 +27,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_steps: int | None = None
     budget: float | None = None  # US dollars
     theme: str | None = None
+    compress_at: Annotated[float, msgspec.Meta(ge=0.3, le=0.95)] | None = None  # share of the window; default 0.9
+    summary_every: Annotated[int, msgspec.Meta(ge=1)] | None = None  # steps between two kept summaries; default 50
     first_byte_timeout: float | None = None  # seconds a server may read a prompt before its reply begins; default 600
     idle_timeout: float | None = None  # seconds it may be silent within a reply; default 300
+
+
+_NEEDED = {"compress_at": "a share of the window from 0.3 to 0.95 is needed"}
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +136,7 @@ def _typed(values: Mapping[str, object], said: Callable[[str], str]) -> dict[str
         try:
             typed[name] = msgspec.convert(value, types[name], strict=False)
         except msgspec.ValidationError as error:
-            raise UsageError(f"{said(name)} can't be “{value}”: a number is needed.") from error
+            raise UsageError(f"{said(name)} can't be “{value}”: {_NEEDED.get(name, 'a number is needed')}.") from error
     for name in ("context", "max_steps", "budget", "first_byte_timeout", "idle_timeout"):
         number = typed.get(name)
         if isinstance(number, int | float) and number <= 0:

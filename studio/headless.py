@@ -193,6 +193,8 @@ def describe(event: ev.Event) -> str:
             return f"  {event.context_tokens:,} tokens in the conversation{cost}"
         case ev.ContextCompressed():
             return f"■ the conversation was compressed: {event.before:,} → {event.after:,} tokens"
+        case ev.SummaryKept(step=step):
+            return f"■ a summary was kept after step {step}"
         case ev.DiskFault(error=error):
             return f"! {error}"
         case ev.Paused(why=why):

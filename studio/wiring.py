@@ -13,6 +13,7 @@ import msgspec
 from studio import events as ev
 from studio.addresses import KnownAddresses
 from studio.agent.commands import BackendCard, BookCard, Commands, Versions
+from studio.agent.compression import compressing_of
 from studio.agent.limits import DEFAULT_STEPS, Limits
 from studio.agent.open_book import OpenBook
 from studio.agent.past import BookVersions, PastVersions
@@ -43,8 +44,10 @@ _KEYED = ("moonshot", "openrouter")
 class Workshop:
     """The library and what can be opened from it; the `Studio` of the front ends."""
 
-    def __init__(self, config: Config, *, pause_on_fault: bool) -> None:
+    def __init__(self, config: Config, *, pause_on_fault: bool, from_summary: int | None = None) -> None:
+        """`from_summary`: the book that is opened first begins anew from the summary after this step; 0 = the last."""
         self._config = config
+        self._from_summary = from_summary
         self._key_of = key_of(config)
         self._pause_on_fault = pause_on_fault
         self._addresses = KnownAddresses(log_folder() / "addresses")
@@ -146,11 +149,14 @@ class Workshop:
             return self.open_backend(msgspec.structs.replace(choice, session=session))
 
         try:
+            settings, step, self._from_summary = self._config.settings, self._from_summary, None
+            compressing = compressing_of(opened.conversation, settings.compress_at, settings.summary_every, step)
             backend = open_backend(self._choice(opened))
         except BaseException:
             await opened.close()
             raise
-        run = Run(opened, backend, open_backend, self._limits(opened), pause_on_fault=self._pause_on_fault)
+        limits = self._limits(opened)
+        run = Run(opened, backend, open_backend, limits, pause_on_fault=self._pause_on_fault, compressing=compressing)
         return BookSession(opened, run)
 
     def refuse_early(self) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from studio import events as ev
 from studio.agent import toolbox
+from studio.agent.conversation import Conversation
 from studio.agent.memory import (
     NOTES_PART,
     Material,
@@ -32,7 +33,7 @@ from studio.backends.backend import Backend, Message, Reply
 from studio.book.compose import Mode
 from studio.book.summaries import write_summaries
 from studio.book.texts import texts
-from studio.errors import BookError, BookUnsaved, ContextOverflow
+from studio.errors import BookError, BookUnsaved, ContextOverflow, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,23 @@ class Compressing(msgspec.Struct, frozen=True, kw_only=True):
     at: float = 0.9  # share of the window at which the conversation is compressed before the next call
     every: int = 50  # steps between two summaries that are kept
     begin_from: int | None = None  # the step of a kept summary that the conversation begins anew from, once
+
+
+def compressing_of(
+    conversation: Conversation, at: float | None, every: int | None, from_summary: int | None
+) -> Compressing:
+    """As the author set it; None = as usual, and `from_summary` 0 = the last one.
+
+    Raises:
+        UsageError: no such summary was kept.
+    """
+    usual, kept = Compressing(), sorted(conversation.summaries)
+    if from_summary is not None and (not kept or from_summary not in (0, *kept)):
+        there = f"There are those after the steps {', '.join(map(str, kept))}" if kept else "None has been kept yet"
+        which = f"after step {from_summary}" if from_summary else "to begin from"
+        raise UsageError(f"The book has no summary {which}. {there}; leave --from-summary out to go on as it is.")
+    begin_from = kept[-1] if from_summary == 0 else from_summary
+    return Compressing(at=at or usual.at, every=every or usual.every, begin_from=begin_from)
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -153,6 +153,8 @@ class Feed:
                 line(f"✂ kept {event.words:,} words of {event.file or 'prose'} from a cut reply", "note")
             case ev.ContextCompressed():
                 line(f"■ conversation compressed: {event.before:,} → {event.after:,} tokens", "note")
+            case ev.SummaryKept(step=step):
+                line(f"■ a summary was kept after step {step}", "note")
             case ev.Paused(why=why):
                 line(f"‖ paused: {why}", "note")
             case ev.Resumed():
