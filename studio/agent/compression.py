@@ -211,12 +211,10 @@ class Compression:
 
     async def _ask(self, plan: _Plan, *, once: bool) -> str:
         """The model's summary, or "" when what it gives is no good. Raises as `Caller.aside`."""
-        backend, messages = self._backend(), self._conversation.messages
-        why = ""
+        backend, why = self._backend(), ""
         for _ in range(_TRIES):
             asked = request(round(ASKED * plan.digest), why)
-            room = backend.context - plan.digest - backend.count([asked], ())
-            sent = fitting(messages, room, lambda some: backend.count(some, toolbox.SPECS))
+            sent = self._fitting(asked, plan)
             if sent is None:
                 log.warning("the conversation is too long for its own summary")
                 return ""
@@ -230,6 +228,14 @@ class Compression:
                 return reply.text.strip()
             log.warning("a summary was rejected: %s", why)
         return ""
+
+    def _fitting(self, asked: Message, plan: _Plan) -> list[Message] | None:
+        backend = self._backend()
+
+        def count(some: Sequence[Message]) -> int:
+            return backend.count([*some, asked], toolbox.SPECS)
+
+        return fitting(self._conversation.messages, backend.context - plan.digest, count, self._tokens_of(backend))
 
     def _fault(self, reply: Reply, plan: _Plan) -> str:
         backend, messages = self._backend(), self._conversation.messages
@@ -289,4 +295,6 @@ class Compression:
         return steering.question if steering.answer is None else ""
 
     def _tokens_of(self, backend: Backend) -> TokensOf:
-        return lambda text: backend.count([Message(role="user", text=text)], ()) if text else 0
+        """Counts texts apart: without what a template takes for itself, which may be more than a short text."""
+        blank = backend.count([Message(role="user")], ())
+        return lambda text: max(0, backend.count([Message(role="user", text=text)], ()) - blank)

@@ -46,7 +46,9 @@ def fault(reply: Reply, most: int, replaced: int, tokens_of: TokensOf) -> str:
     return ""
 
 
-def fitting(messages: Sequence[Message], room: int, count: Callable[[Sequence[Message]], int]) -> list[Message] | None:
+def fitting(
+    messages: Sequence[Message], room: int, count: Callable[[Sequence[Message]], int], tokens_of: TokensOf
+) -> list[Message] | None:
     """The conversation, without its oldest steps if it must be, within `room` tokens; None when even its end is longer.
 
     Its first messages stay (the system's words, the author's wish, the summary before), and a step is left out whole:
@@ -61,7 +63,7 @@ def fitting(messages: Sequence[Message], room: int, count: Callable[[Sequence[Me
     for left_out in range(1, len(steps) + 1):
         gone = [message for step in steps[:left_out] for message in step]
         rest = [message for step in steps[left_out:] for message in step]
-        done = shortened(what_was_done(gone), round(_LONGEST_DONE * room), lambda text: count([_said(text)]))
+        done = shortened(what_was_done(gone), round(_LONGEST_DONE * room), tokens_of)
         shorter = [*first, _said(prompt("left_out", count=f"{len(gone):,}", done=done)), *rest]
         if count(shorter) <= room:
             return shorter

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from loopback import Answer, Request, Script, Server, Wire
 
 from studio import events as ev
+from studio.agent.compression import Compressing
 from studio.agent.limits import Limits
 from studio.agent.open_book import OpenBook
 from studio.agent.retries import Schedule
@@ -121,6 +122,7 @@ class Stage:
 
     def __init__(self, projects: Path) -> None:
         self._projects = projects
+        self.root = projects / "tide"  # the book's folder
         self._script: list[Answer] = []
         self.model: Script | None = None  # answers completions in the script's place
         self.routes: dict[str, Answer] = {}  # what other paths answer
@@ -152,6 +154,8 @@ class Stage:
         impatient: bool = False,
         idle: float | None = None,
         within: float = LONGEST,
+        compressing: Compressing | None = None,
+        author: Callable[[Run, ev.Event], None] | None = None,
     ) -> Played:
         """Write the book, or go on with it, to the end of one run.
 
@@ -162,10 +166,12 @@ class Stage:
             impatient: the author asks for another try as soon as a call has failed.
             idle: seconds the server may be silent.
             within: seconds the book may take.
+            compressing: when the conversation gives way to a summary.
+            author: sees every event, and may do something about it.
         """
         self._script = list(script)
         already = len(self._server.requests)
-        root = self._projects / "tide"
+        root = self.root
         if not root.exists():
             layout.create_book(self._projects, wish, root.name)
         book = OpenBook.open(root)
@@ -174,11 +180,21 @@ class Stage:
             return open_backend(choice, key_of=lambda variable: KEY, cache=cache_folder(), idle=idle)
 
         choice = BackendChoice(backend=backend, model=model, base_url=self._server.url, context=context)
-        run = Run(book, open_one(choice), open_one, Limits(steps=steps), pause_on_fault=False, schedule=SWIFT)
+        run = Run(
+            book,
+            open_one(choice),
+            open_one,
+            Limits(steps=steps),
+            pause_on_fault=False,
+            schedule=SWIFT,
+            compressing=compressing,
+        )
         events: list[ev.Event] = []
 
         def follow(event: ev.Event) -> None:
             events.append(event)
+            if author is not None:
+                author(run, event)
             if isinstance(event, ev.Paused | ev.QuestionAsked):  # nobody is there to answer
                 run.stop()
             elif impatient and isinstance(event, ev.BackendFault):
