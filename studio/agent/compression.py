@@ -126,24 +126,33 @@ class Compression:
         Not when nothing would come of it: what a compression leaves can't be compressed once more.
         """
         backend, messages = backend or self._backend(), self._conversation.messages
-        if len(messages) <= 3:
+        if not self._is_grown:
             return False
         sent = [*messages, Message(role="user", text=message)] if message else messages
         await backend.calibrate(sent, toolbox.SPECS)
         if backend.count(sent, toolbox.SPECS) <= self._settings.at * backend.context:
             return False
-        lasting = messages[: 3 if self._conversation.digest else 2]
-        frees = backend.count(messages, toolbox.SPECS) - backend.count(lasting, toolbox.SPECS)
+        lasting = backend.count(messages[: self._lasting], toolbox.SPECS)
+        frees = backend.count(messages, toolbox.SPECS) - lasting
         return frees > _FREES * backend.context
+
+    @property
+    def _lasting(self) -> int:
+        """Messages that a compression could not make fewer: the system's words, the author's wish, a summary."""
+        return 3 if self._conversation.digest else 2
+
+    @property
+    def _is_grown(self) -> bool:
+        return len(self._conversation.messages) > self._lasting
 
     async def fit_into(self, backend: Backend, *, with_model: bool) -> None:
         """Compress what would be too long for the next backend, by the one that is about to be left."""
-        if len(self._conversation.messages) > 3 and await self.is_too_full(backend=backend):
+        if await self.is_too_full(backend=backend):
             await self.compress(with_model=with_model, once=True, into=backend)
 
     async def after_overflow(self, overflow: ContextOverflow) -> None:
         """The server says that the window is full: compress without asking it, or give up with its own words."""
-        if len(self._conversation.messages) <= 3:
+        if not self._is_grown:
             raise BackendGaveUp(overflow)
         await self.compress(with_model=False)
 
@@ -196,12 +205,13 @@ class Compression:
     async def _digest(self, plan: _Plan, *, with_model: bool, once: bool) -> str:
         """The summary proper: the model's, if it gives one that can be used."""
         conversation, messages = self._conversation, self._conversation.messages
-        if conversation.digest and len(messages) <= 3:
+        if conversation.digest and not self._is_grown:
             return conversation.digest  # nothing has happened since
         covered, made = self._made
         if covered == len(messages) and plan.tokens_of(made) <= plan.digest:
             return made
-        digest = await self._ask(plan, once=once) if with_model and not self._backend().guided else ""
+        can_answer = with_model and not self._backend().guided and any(one.role == "assistant" for one in messages)
+        digest = await self._ask(plan, once=once) if can_answer else ""
         if not digest:
             return mechanical_summary(
                 conversation.digest, self._files(), self._open_question(), plan.digest, plan.tokens_of

@@ -108,7 +108,7 @@ class Conversation:
                 self.settled[id_] = self._intended[id_]
             case ev.ContextCompressed(summary=summary, digest=digest):
                 self.messages = [*self.messages[:2], Message(role="user", text=summary)]
-                self.compression_asked, self.digest = False, digest
+                self.compression_asked, self.digest = False, digest or summary  # older records have the whole alone
             case ev.SummaryKept(step=step, summary=summary):
                 self.summaries[step] = summary
             case ev.TitleGiven(title=title):

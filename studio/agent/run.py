@@ -259,6 +259,9 @@ class Run:
         if not conversation.reply_open or told:
             step = conversation.step + 1 if conversation.step_finished else conversation.step
             self._record(ev.StepStarted(step=step, limit=self._limits.steps, message=message, told=told))
+        if message and not backend.guided and await self._compression.is_too_full():
+            await self._compression.compress()  # what the author said is too long for a message: it has a place there
+            return
         await book.journal.durable()
         if backend.guided:
             reply = await self._guide.reply(self._caller, backend)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from studio.book.layout import STUDIO, make_private_folder, replace_text
 from studio.errors import BookError
+from studio.printable import printable
 
 FOLDER = "summaries"
 
@@ -23,4 +24,4 @@ def write_summaries(book: Path, kept: Mapping[int, str]) -> None:
     for step, text in kept.items():
         file = summary_file(book, step)
         if not file.exists():
-            replace_text(file, text.rstrip() + "\n")
+            replace_text(file, printable(text).rstrip() + "\n")  # a model's words, shown in a terminal as likely as not

@@ -122,6 +122,30 @@ async def test_what_the_author_said_long_ago_goes_into_files_when_it_does_not_fi
     assert last.after < 0.6 * 0.9 * 8_192
 
 
+async def test_a_note_an_edit_and_results_longer_than_the_window_don_t_overflow_it(stage: Stage) -> None:
+    novelist = Novelist(8_192, 6, 420, 0)
+    stage.model = novelist
+    many = [Wire.call('{"filename": "chapter_01.md"}', name="read_file", id=f"m{n}", index=n) for n in range(100)]
+    novelist.plan.insert(6, Answer([*many, Wire.delta("tool_calls"), Wire.DONE]))
+    long_note, long_edit = prose(1, 9_000), prose(2, 9_000)
+
+    def author(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.StepFinished) and event.step in (1, 8):  # also when there is nothing to leave out yet
+            run.note(f"{event.step}: {long_note}")
+        elif isinstance(event, ev.StepFinished) and event.step == 5:
+            (stage.root / "chapter_01.md").write_text(f"# Chapter 1\n\n{long_edit}\n", encoding="utf-8")
+
+    book = await stage.play(context=8_192, steps=60, within=60, author=author)
+    assert (book.code, novelist.too_long) == (0, [])
+    for step in (1, 8):
+        assert any(f"{step}: {long_note}".encode() in text for name, text in book.files.items() if "notes/" in name)
+    assert long_edit.encode() in book.files["chapter_01.md"]
+    assert [event.ok for event in book.of(ev.ToolFinished) if event.name == "read_file"] == [True] * 100
+    for body in [*novelist.bodies, *novelist.summaries]:
+        assert_echoed(body["messages"])
+    assert "chapter_06.md" in book.files
+
+
 # --- summaries that are no good ---------------------------------------------------------------------------------------
 
 CALLED = calls("list_files", "l")

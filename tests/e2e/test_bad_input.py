@@ -38,6 +38,7 @@ def one_sentence(output: str) -> str:
         (["new", "x", "--max-steps", "none"], 2, "--max-steps"),
         (["new", "x", "--budget", "-1"], 2, "--budget"),
         (["new", "x", "--name", "../x"], 2, "--name"),
+        (["resume", "x", "--from-summary", "last"], 2, "--from-summary"),
         (["new", "x", "--model", "missing.gguf", "--headless"], 1, "--model"),
         (["frobnicate"], 2, "--help"),
         (["list", "--config", "none.yaml"], 2, "none.yaml"),
@@ -94,6 +95,10 @@ def test_a_setting_that_is_none_is_named_with_its_line(studio: StudioCommand) ->
     assert "line" in one_sentence(studio.run("list", "--config", str(config)).stderr)
     config.write_text("max_steps: many\n")
     assert "line 1: `max_steps`" in one_sentence(studio.run("list", "--config", str(config)).stderr)
+    config.write_text("compress_at: 2\n")
+    assert "line 1: `compress_at`" in one_sentence(studio.run("list", "--config", str(config)).stderr)
+    done = studio.run("list", env={"STUDIO_COMPRESS_AT": "all"})
+    assert "STUDIO_COMPRESS_AT" in done.stderr and "share of the window" in one_sentence(done.stderr)
 
 
 def test_a_broken_book_yaml_is_named_with_its_line_and_the_chapters_stay(
@@ -228,6 +233,24 @@ def test_a_second_studio_is_told_who_writes_the_book(play: Callable[..., Model],
     first.communicate()
     assert second.returncode == 1
     assert f"process {first.pid}" in one_sentence(second.stderr)
+
+
+def test_a_summary_that_was_never_kept_is_told_and_one_that_was_is_gone_on_from(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    model = play(BOOK)
+    served = [*served_by(model), "--headless"]
+    often = {"env": {"STUDIO_SUMMARY_EVERY": "2"}}
+    assert studio.run("new", "x", "--name", "b", *served, "--max-steps", "3", **often).returncode == 3
+    refused = studio.run("resume", "b", *served, "--from-summary", "50")
+    assert (refused.returncode, one_sentence(refused.stderr)) == (
+        2,
+        "The book has no summary after step 50. There are those after the steps 2; leave --from-summary out to go on "
+        "as it is.",
+    )
+    asked = len(model.requests)
+    studio.run("resume", "b", *served, "--from-summary", "--max-steps", "4")
+    assert "made after step 2" in model.requests[asked]["messages"][2]["content"]
 
 
 def test_a_reader_that_goes_away_stops_the_run_resumably(play: Callable[..., Model], studio: StudioCommand) -> None:

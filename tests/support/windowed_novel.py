@@ -50,15 +50,15 @@ class Novelist:
         self.summaries: list[dict[str, Any]] = []  # bodies of requests for a summary
         self.bodies: list[dict[str, Any]] = []  # of all others
         self.answer_summary = self.summary
-        self._plan: list[Answer] = [
+        self.plan: list[Answer] = [
             calls("create_project", "title", project_name="The Harbour"),
             writes(outline(chapters), "outline.md", id="outline"),
             writes("# People\n\nMara, 31, a pilot.\nLuis, 12, her brother.\n", "bible/people.md", id="bible"),
         ]
         for number in range(1, chapters + 1):
             file = f"chapter_{number:02}.md"
-            self._plan.append(_writes(chapter(number, words), file, f"w{number}"))
-            self._plan += [calls("read_file", f"r{number}:{time}", filename=file) for time in range(reads)]
+            self.plan.append(_writes(chapter(number, words), file, f"w{number}"))
+            self.plan += [calls("read_file", f"r{number}:{time}", filename=file) for time in range(reads)]
         self._done = 0
 
     def tokens(self, body: dict[str, Any]) -> int:
@@ -81,7 +81,7 @@ class Novelist:
             self.summaries.append(body)
             return self.answer_summary(body)
         self.bodies.append(body)
-        answer = self._plan[self._done] if self._done < len(self._plan) else FINISH
+        answer = self.plan[self._done] if self._done < len(self.plan) else FINISH
         self._done += 1
         usage = {"prompt_tokens": tokens, "completion_tokens": 100}
         return Answer([*answer.pieces[:-1], Wire.data({"choices": [], "usage": usage}), Wire.DONE])
