@@ -1,0 +1,42 @@
+"""What the author decided by editing: the sentences written into files, as a fold of the book's events."""
+
+from studio import events as ev
+from studio.agent.facts import one_line
+from studio.book.merge import sentences
+
+_DECISION = 12  # sentences: what the author changes beyond that is a text of the author's own, not a decision
+
+
+class Decisions:
+    """What the author wrote into files in short edits, each sentence by its file: a fold of the book's events."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, dict[str, None]] = {}  # file -> the sentences, in order
+
+    def apply(self, event: ev.Event) -> None:
+        """Take one event in."""
+        match event:
+            case ev.AuthorEdited(file=file, sha256="", id=""):
+                self.written.pop(file, None)
+            case ev.AuthorEdited(file=file, diff=diff, id=""):
+                new = added_sentences(diff)
+                if len(new) <= _DECISION:
+                    self.written.setdefault(file, {}).update(dict.fromkeys(new))
+            case ev.AuthorRenamed(file=file, to=to) if file in self.written:
+                self.written[to] = self.written.pop(file)
+            case _:
+                pass
+
+
+def added_sentences(diff: str) -> list[str]:
+    """The sentences that a unified diff puts in and does not take out, each on one line."""
+    gone: set[str] = set()
+    came: dict[str, None] = {}
+    for line in diff.splitlines():
+        if line[:1] in "+-" and not line.startswith(("+++", "---")):
+            found = [one for raw in sentences(line[1:]) if (one := one_line(raw)) and not one.startswith("#")]
+            if line.startswith("-"):
+                gone.update(found)
+            else:
+                came.update(dict.fromkeys(found))
+    return [sentence for sentence in came if sentence not in gone]
