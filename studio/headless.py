@@ -195,6 +195,8 @@ def describe(event: ev.Event) -> str:
             return f"■ the conversation was compressed: {event.before:,} → {event.after:,} tokens"
         case ev.SummaryKept(step=step):
             return f"■ a summary was kept after step {step}"
+        case ev.MemoryChecked(known=known, reachable=reachable) if known:
+            return f"■ memory {reachable / known:.0%}: {len(event.missing):,} of {known:,} facts put back as an index"
         case ev.DiskFault(error=error):
             return f"! {error}"
         case ev.Paused(why=why):

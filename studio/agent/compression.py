@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from studio import events as ev
-from studio.agent import toolbox
+from studio.agent import memory_check, recall, toolbox
 from studio.agent.conversation import Conversation
 from studio.agent.memory import (
     NOTES_PART,
@@ -265,16 +265,21 @@ class Compression:
             files=self._files(),
             listing=listing(self._context()),
         )
-        room, text, after = plan.room, "", 0
+        # What was lost is put back as an index behind it.
+        room, text, after = plan.room - recall.room(backend.context), "", 0
         fixed = backend.count(messages[:2], toolbox.SPECS)
         for _ in range(4):  # what is counted piece by piece may come to a little more together
             text = compressed_message(material, room, tokens_of)
             after = backend.count([*messages[:2], Message(role="user", text=text)], toolbox.SPECS)
-            if after <= fixed + plan.room:
+            if after <= fixed + plan.room - recall.room(backend.context):
                 break
-            room -= after - fixed - plan.room
+            room -= after - fixed - plan.room + recall.room(backend.context)
         self._made = (0, "")
+        checked = await memory_check.check(book, [*(one.text for one in messages[1:2]), text], backend.context)
+        text = recall.with_index(text, checked.missing)
+        after = backend.count([*messages[:2], Message(role="user", text=text)], toolbox.SPECS)
         book.record(ev.ContextCompressed(before=plan.before, after=after, summary=text, digest=digest))
+        book.record(checked)
 
     async def _put_away(self, notes: Sequence[str], plan: _Plan) -> list[str]:
         """Put what the author said long ago into files that the agent can read; none when that can't be."""

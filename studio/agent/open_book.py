@@ -5,6 +5,7 @@ from pathlib import Path
 
 from studio import events as ev
 from studio.agent.conversation import Conversation
+from studio.agent.decisions import Decisions
 from studio.agent.progress import Progress
 from studio.agent.steering import Steering
 from studio.agent.stream import EventStream
@@ -35,6 +36,7 @@ class OpenBook:
         self.conversation = Conversation()
         self.steering = Steering()
         self.progress = Progress()
+        self.decisions = Decisions()
         self.history = History()
         self.locks = Locks(root)
         self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record, locks=self.locks)
@@ -67,6 +69,7 @@ class OpenBook:
         self.conversation.apply(event)
         self.steering.apply(event)
         self.progress.apply(event)
+        self.decisions.apply(event)
         self.history.apply(event)
         self.restoring.apply(event)
 

@@ -17,6 +17,7 @@ class Progress:
         self.reasoning_field = ""  # under which this backend sent its last thought
         self.context = 0  # tokens the conversation may take
         self.context_tokens = 0  # tokens it takes
+        self.memory: float | None = None  # 0..1: of what was known before the last compression; None = there was none
         self.step = 0
         self.limit = 0
         self.cost: float | None = 0.0  # US dollars so far; None once a step's price was unknown
@@ -74,6 +75,8 @@ class Progress:
                 self._pay(event.cost)
             case ev.ContextCompressed(after=after):
                 self.context_tokens = after
+            case ev.MemoryChecked(known=known, reachable=reachable):
+                self.memory = reachable / known if known else 1.0
             case ev.FileWritten() | ev.AuthorEdited():
                 if event.sha256:
                     self.words[event.file] = event.words

@@ -155,6 +155,11 @@ class Feed:
                 line(f"■ conversation compressed: {event.before:,} → {event.after:,} tokens", "note")
             case ev.SummaryKept(step=step):
                 line(f"■ a summary was kept after step {step}", "note")
+            case ev.MemoryChecked(known=known, reachable=reachable) if known:
+                line(
+                    f"■ memory {reachable / known:.0%}: {len(event.missing):,} of {known:,} facts put back as an index",
+                    "note",
+                )
             case ev.Paused(why=why):
                 line(f"‖ paused: {why}", "note")
             case ev.Resumed():

@@ -37,6 +37,12 @@ STEERING = [
         "A call that failed is made again by itself, for hours if need be; r makes it now. When the run pauses because "
         "only you can help, set that right and press r, or change the model.",
     ),
+    (
+        "Memory",
+        "A full window gives way to a summary. What was known before (names, numbers, promises, all you said) is then "
+        "looked for in what is left: «memory 96 %» beside the gauge is the share found there. What is missing is put "
+        "back as an index that says where it stands, as far as there is room. The files keep everything.",
+    ),
     ("Leave", "q saves everything and quits; opening the book again goes on at the same place."),
 ]
 

@@ -67,7 +67,7 @@ class Gauge(Widget):
 def gauge_line(
     progress: Progress, width: int, *, estimate: int = 0, speed: float = 0, asked: str = "", left: int = 0
 ) -> Content:
-    """`Context ▓▓░░ 45,234 / 200,000 (22.6 %)`, the step, the words, the cost, the speed; at the right the state.
+    """`Context ▓▓░░ 45,234 / 200,000 (22.6 %)`, the memory, step, words, cost, speed; at the right the state.
 
     What finds no room in `width` cells is left out, the least important first.
     """
@@ -77,6 +77,7 @@ def gauge_line(
     window = f"{used:,} / {progress.context:,} ({share * 100:.1f} %)"
     words, tint = state_words(progress, asked, left)
     facts = {
+        "memory": f"memory {progress.memory * 100:.0f} %" if progress.memory is not None else "",
         "step": f"step {progress.step}/{progress.limit}" if progress.limit else "",
         "words": f"{progress.total_words:,} words",
         "cost": _cost(progress),
@@ -84,7 +85,7 @@ def gauge_line(
     }
     label, bar, gap = "Context ", 24, "   "
     # Shorter, step by step, until it fits.
-    for shorter in ("", "gap", "bar", "label", "speed", "bar again", "step", "words"):
+    for shorter in ("", "gap", "bar", "label", "speed", "bar again", "step", "memory", "words"):
         match shorter:
             case "gap":
                 gap = "  "
