@@ -102,6 +102,27 @@ def first_after(book: Played, novelist: Novelist, event: ev.Event) -> dict[str, 
     return novelist.bodies[made]
 
 
+async def test_what_the_author_said_last_counts_before_it_is_told(stage: Stage) -> None:
+    """The conversation is not too full, with the note it would be: compressed first, then the step with its message."""
+    stage.model = novelist = Novelist(8_192, 8, 420, 0)
+    note = prose(1, 1_300)
+
+    def author(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.StepFinished) and event.step == 10:
+            run.note(note)
+
+    book = await stage.play(context=8_192, steps=60, within=60, author=author)
+    assert (book.code, novelist.too_long) == (0, [])
+    [compressed] = [one for one in book.of(ev.ContextCompressed) if one.seq > book.of(ev.NoteGiven)[0].seq][:1]
+    assert compressed.before < 0.9 * 8_192  # it was not too full by itself
+    about = [one for one in book.events if isinstance(one, ev.StepStarted | ev.StepFinished | ev.ContextCompressed)]
+    place = about.index(compressed)
+    assert isinstance(about[place - 1], ev.StepFinished)  # never within a step
+    told = about[place + 1]
+    assert isinstance(told, ev.StepStarted) and note in told.message
+    assert note in str(first_after(book, novelist, compressed)["messages"][-1]["content"])
+
+
 # --- notes that don't fit ---------------------------------------------------------------------------------------------
 
 
@@ -140,7 +161,9 @@ async def test_a_note_an_edit_and_results_longer_than_the_window_don_t_overflow_
     for step in (1, 8):
         assert any(f"{step}: {long_note}".encode() in text for name, text in book.files.items() if "notes/" in name)
     assert long_edit.encode() in book.files["chapter_01.md"]
-    assert [event.ok for event in book.of(ev.ToolFinished) if event.name == "read_file"] == [True] * 100
+    read = [event for event in book.of(ev.ToolFinished) if event.name == "read_file"]
+    assert len(read) == 100 and all(event.ok and "left out here" in event.result for event in read)
+    assert [event.file for event in book.of(ev.FileRead)] == []  # it has not seen it whole
     for body in [*novelist.bodies, *novelist.summaries]:
         assert_echoed(body["messages"])
     assert "chapter_06.md" in book.files
