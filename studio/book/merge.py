@@ -190,9 +190,9 @@ class _Merged:
         if authors and not same and _bodies(agent) != _bodies(base):
             if base:
                 self.conflicts.append(Conflict(author=_text(author), agent=_text(agent)))
-            else:  # both put something in at the same place
-                self._lead(agent, authors=False)
-                self._put(agent)
+            elif added := _without(agent, author):  # both put something in at the same place
+                self._lead(added, authors=False)
+                self._put(added)
                 self._gap_by_author, self._follows_author, self._follows_agent = False, False, True
 
     def _put(self, tokens: Sequence[_Token]) -> None:
@@ -258,6 +258,12 @@ def _meets(change: Change, start: int, end: int) -> bool:
 
 def _parts(gap: str) -> tuple[int, int]:
     return gap.count("\n"), len(gap)
+
+
+def _without(tokens: Sequence[_Token], others: Sequence[_Token]) -> list[_Token]:
+    """The sentences that do not stand among the others: what both put in is there once."""
+    there = set(_bodies(others))
+    return [token for token in tokens if token.body not in there]
 
 
 def _bodies(tokens: Sequence[_Token]) -> list[str]:

@@ -198,3 +198,11 @@ def test_a_heading_stays_a_line_when_what_stood_around_it_went() -> None:
     author = "# One\n\nIt was.\n\n## Two\n\nThey are.\n"
     merged = merge(base, author, "# One\n\nHe is. They are.\n")
     assert merged.text == "# One\n\n## Two\n\nThey are.\n"
+
+
+def test_what_both_put_in_at_one_place_is_there_once() -> None:
+    """A save of the author's that is found late may be part of what is on disk already."""
+    base, late, disk = "One. Two.\n", "One. Mine. Two.\n", "One. Mine. Newer. Two.\n"
+    assert merge(base, disk, late).text == disk
+    assert merge(base, late, disk).text == "One. Mine. Newer. Two.\n"
+    assert merge(base, "One. Mine. Two.\n", "One. Yours. Mine. Two.\n").text == "One. Mine. Yours. Two.\n"
