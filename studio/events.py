@@ -170,6 +170,45 @@ class ContextCompressed(Event, frozen=True, tag="context_compressed"):
     summary: str = ""
 
 
+class SummaryKept(Event, frozen=True, tag="summary_kept"):
+    """A summary of the run so far, from which the book can be gone on with; nothing else changes by it."""
+
+    step: int  # the last finished one it covers
+    summary: str
+
+
+class MemoryChecked(Event, frozen=True, tag="memory_checked"):
+    """After a compression: what was known before, and how much of it can still be reached without asking a model."""
+
+    known: int  # names, places, numbers, promises, directives of the author's
+    reachable: int  # of these, in the conversation as it is now or in a pinned file
+    missing: tuple[str, ...] = ()  # what was put back as an index
+
+
+class ChapterReviewed(Event, frozen=True, tag="chapter_reviewed"):
+    """A chapter was read by the rubric."""
+
+    file: str
+    sha256: str  # of the text that was read
+    round: int  # from 1
+    scores: dict[str, float]  # criterion -> 0..10
+    report: str  # name of the file under notes/reviews/
+
+
+class LimitNear(Event, frozen=True, tag="limit_near"):
+    """A limit of the run comes near; once for each limit."""
+
+    what: str  # steps | money | time
+    used: float  # steps, US dollars, seconds
+    limit: float
+
+
+class LoopSuspected(Event, frozen=True, tag="loop_suspected"):
+    """The agent gets nowhere: it is told so, and if that does not help, the run pauses."""
+
+    diagnosis: str  # a sentence for the author
+
+
 class Paused(Event, frozen=True, tag="paused"):
     """The run stands still: no call is under way and none starts until `resumed`."""
 
@@ -269,6 +308,16 @@ class AuthorEdited(Event, frozen=True, tag="author_edited"):
     saved_at: float = 0.0  # seconds since the epoch, as the file says; 0 = not known
 
 
+class FactChanged(Event, frozen=True, tag="fact_changed"):
+    """An edit of the author's changed a name, a figure or a date, or struck a passage that others rest on."""
+
+    file: str  # where the author changed it
+    old: str
+    new: str  # "" = it was struck
+    places: int  # where the old one still stands in the book
+    files: tuple[str, ...] = ()  # in which files
+
+
 class AuthorRenamed(Event, frozen=True, tag="author_renamed"):
     """The author gave a file another name; its text is the same."""
 
@@ -360,6 +409,11 @@ AnyEvent: TypeAlias = (
     | StepFinished
     | CallAccounted
     | ContextCompressed
+    | SummaryKept
+    | MemoryChecked
+    | ChapterReviewed
+    | LimitNear
+    | LoopSuspected
     | Paused
     | Resumed
     | QuestionAsked
@@ -373,6 +427,7 @@ AnyEvent: TypeAlias = (
     | WriteDropped
     | FileRead
     | AuthorEdited
+    | FactChanged
     | AuthorRenamed
     | ConflictCopyFound
     | LocksChanged
