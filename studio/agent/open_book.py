@@ -16,6 +16,7 @@ from studio.book.ledger import Ledger
 from studio.book.locks import Locks
 from studio.book.manuscript import Manuscript
 from studio.book.restoring import Restoring
+from studio.book.texts import texts
 from studio.book.watcher import Watcher
 
 
@@ -69,6 +70,10 @@ class OpenBook:
         self.progress.apply(event)
         self.history.apply(event)
         self.restoring.apply(event)
+
+    def texts(self) -> list[tuple[str, str]]:
+        """(name, text) of every file, as it is now. Raises `BookError`."""
+        return [(name, text) for name, text in texts(self.folder) if text]
 
     async def close(self) -> None:
         """Look once more at what was displaced, write what is still held, let go of the book."""

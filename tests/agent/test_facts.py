@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from studio.agent.facts import Edited, Standing, still_standing
 
@@ -68,6 +70,32 @@ def test_saves_of_several_files_tell_a_renaming_once() -> None:
 def test_what_a_review_quotes_is_no_place() -> None:
     texts = [("a.md", "So Luca rowed."), ("notes/reviews/a-1.md", "«So Luis rowed» is thin.")]
     assert still_standing([Edited("a.md", "So Luis rowed.", "So Luca rowed.")], texts) == []
+
+
+PIECES = [
+    "Luis",
+    "Mara ",
+    "’s",
+    "-",
+    "--",
+    "Port Salt",
+    " was 31",
+    "thirty-one ",
+    "hundred ",
+    "3 May",
+    "1843",
+    "²",
+    "_",
+]
+PIECES += [". ", ", ", "\n", "# ", "“", "”", " y ", " de ", "promised", "the", "é", "\u0301", "。"]
+PIECES += ["二", "李明", "走", "港", "三十一岁", "五月三日"]
+TEXT = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=14).map("".join)
+
+
+@given(TEXT, TEXT, TEXT)
+def test_no_text_is_too_odd_to_be_looked_at(before: str, after: str, other: str) -> None:
+    for one in still_standing([Edited("a.md", before, after)], [("a.md", after), ("b.md", other), ("c.md", before)]):
+        assert one.count > 0 and one.old and one.old != one.new
 
 
 def test_a_chapter_written_anew_is_looked_at_in_bounded_time() -> None:
