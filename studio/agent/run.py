@@ -133,7 +133,7 @@ class Run:
 
     async def work(self) -> int:
         """Run until the book is finished (0), failed (1) or stopped (3). The book stays open."""
-        watching = asyncio.create_task(self._book.watcher.watch())
+        watching = asyncio.create_task(self._book.watch())
         try:
             return await self._drive()
         except Stopped:
@@ -249,6 +249,7 @@ class Run:
             await self._compress()
             return
         await book.watcher.scan()
+        await book.facts.look()
         untold = book.steering.now()
         # A call that failed before anything arrived is made again as it was, unless there is news for it.
         if not conversation.reply_open or untold.told:
