@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from studio import events as ev
-from studio.agent.facts import Standing, still_standing
+from studio.agent.changed_facts import Standing, still_standing
 from studio.agent.steering import Steering
 from studio.agent.telling import fact, how_many, with_texts
 from studio.errors import BookError
