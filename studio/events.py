@@ -307,6 +307,7 @@ class AuthorEdited(Event, frozen=True, tag="author_edited"):
     diff: str  # unified diff against the content known before
     id: str = ""  # of the write_intended it settles: the studio put it there at the author's wish (a restore)
     saved_at: float = 0.0  # seconds since the epoch, as the file says; 0 = not known
+    before: str = ""  # sha256 of the text it was made from, not always the one on disk; "" = what was there, or nothing
 
 
 class FactChanged(Event, frozen=True, tag="fact_changed"):

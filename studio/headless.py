@@ -12,6 +12,7 @@ import msgspec
 
 from studio import events as ev
 from studio.agent.commands import Commands
+from studio.agent.fact_watch import told_author
 from studio.backends.backend import BackendChoice
 from studio.errors import BookError
 from studio.printable import printable
@@ -174,6 +175,8 @@ def describe(event: ev.Event) -> str:
             return (
                 f"✎ you edited {event.file}: {event.words:,} words" if event.sha256 else f"✎ you removed {event.file}"
             )
+        case ev.FactChanged():
+            return f"≈ {told_author(event)}"
         case ev.FileWritten(open_in_editor=True):
             return f"✎ {event.file} is open in your editor and was written: load it anew before you save"
         case ev.AuthorRenamed():

@@ -1,11 +1,13 @@
 """A book opened for work: its files and journal, and the folds of everything that ever happened to it."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from studio import events as ev
 from studio.agent.conversation import Conversation
 from studio.agent.decisions import Decisions
+from studio.agent.fact_watch import FactWatch
 from studio.agent.progress import Progress
 from studio.agent.steering import Steering
 from studio.agent.stream import EventStream
@@ -17,6 +19,7 @@ from studio.book.ledger import Ledger
 from studio.book.locks import Locks
 from studio.book.manuscript import Manuscript
 from studio.book.restoring import Restoring
+from studio.book.texts import texts
 from studio.book.watcher import Watcher
 
 
@@ -35,6 +38,7 @@ class OpenBook:
         self.ledger = Ledger()
         self.conversation = Conversation()
         self.steering = Steering()
+        self.facts = FactWatch(self.steering, self.record, journal.text, self.texts)
         self.progress = Progress()
         self.decisions = Decisions()
         self.history = History()
@@ -68,10 +72,21 @@ class OpenBook:
         self.ledger.apply(event)
         self.conversation.apply(event)
         self.steering.apply(event)
+        self.facts.apply(event)
         self.progress.apply(event)
         self.decisions.apply(event)
         self.history.apply(event)
         self.restoring.apply(event)
+
+    def texts(self) -> list[tuple[str, str]]:
+        """(name, text) of every file, as it is now. Raises `BookError`."""
+        return [(name, text) for name, text in texts(self.folder) if text]
+
+    async def watch(self) -> None:
+        """Record what the author does, and what it changes elsewhere, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.watcher.watch())
+            tasks.create_task(self.facts.watch())
 
     async def close(self) -> None:
         """Look once more at what was displaced, write what is still held, let go of the book."""

@@ -16,10 +16,11 @@ from studio.agent.limits import Limits
 from studio.agent.open_book import OpenBook
 from studio.agent.prompts import prompt
 from studio.agent.retries import Schedule
+from studio.agent.steering import Untold
 from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, keep_partial
+from studio.agent.telling import message, room_in
 from studio.agent.tool import ToolContext
 from studio.backends.backend import Backend, BackendChoice, Message, Sampling
-from studio.book.texts import texts
 from studio.errors import BookError, BookUnsaved, ContextOverflow, StudioError
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ class Run:
 
     async def work(self) -> int:
         """Run until the book is finished (0), failed (1) or stopped (3). The book stays open."""
-        watching = asyncio.create_task(self._book.watcher.watch())
+        watching = asyncio.create_task(self._book.watch())
         try:
             return await self._drive()
         except Stopped:
@@ -251,14 +252,16 @@ class Run:
     async def _step(self) -> None:
         book, conversation, backend = self._book, self._book.conversation, self._backend
         await book.watcher.scan()
-        told, message = book.steering.told(), self._message()
+        await book.facts.look()
+        untold = book.steering.now()
+        message = await self._message(untold)
         if not backend.guided and await self._compression.is_too_full(message):
             await self._compression.compress()
             return
         # A call that failed before anything arrived is made again as it was, unless there is news for it.
-        if not conversation.reply_open or told:
+        if not conversation.reply_open or untold.told:
             step = conversation.step + 1 if conversation.step_finished else conversation.step
-            self._record(ev.StepStarted(step=step, limit=self._limits.steps, message=message, told=told))
+            self._record(ev.StepStarted(step=step, limit=self._limits.steps, message=message, told=untold.told))
         if message and not backend.guided and await self._compression.is_too_full():
             await self._compression.compress()  # what the author said is too long for a message: it has a place there
             return
@@ -300,19 +303,17 @@ class Run:
                 self._names[raw] = raw  # the tool will refuse it with the reason
         return self._names[raw]
 
-    def _message(self) -> str:
+    async def _message(self, untold: Untold) -> str:
         book, conversation = self._book, self._book.conversation
         parts = [cut_message(conversation, self._kept_of)] if conversation.cut_why else []
-        parts.append(book.steering.message(book.journal.text, self._others))
+        room = room_in(self._backend.context)
+        parts.append(await asyncio.to_thread(lambda: message(untold, book.journal.text, book.texts(), room)))
         if conversation.step_finished and conversation.idle_replies:
             parts.append(prompt("nudge_length" if conversation.finish_reason == "length" else "nudge"))
         return "\n\n".join(part for part in parts if part)
 
     def _kept_of(self, file: str) -> str:
         return self._book.manuscript.partial_text(file) or ""
-
-    def _others(self, file: str) -> list[tuple[str, str]]:
-        return [(name, text) for name, text in texts(self._book.folder) if text and name != file]
 
     async def _carry_out(self, call: ev.ToolCall) -> None:
         book, conversation = self._book, self._book.conversation

@@ -1,16 +1,25 @@
-"""What the author did that the agent has not been told yet: a fold of events, and the words it is told in."""
-
-import difflib
-import re
-from collections.abc import Callable, Iterable
+"""What the author did that the agent has not been told yet: a fold of events."""
 
 import msgspec
 
 from studio import events as ev
-from studio.agent.prompts import prompt
 
-MAX_DIFF_LINES = 400
-_WORD = re.compile(r"\w[\w'’-]*")
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
+    """What the author made of a file, in one save or in several, with no write of the agent's between them."""
+
+    file: str
+    before: str  # SHA-256 of the text it was made from; "" = there was no such file
+    after: str  # of what the author made of it; "" = it is gone
+
+
+class Untold(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next step tells, as it stood at one moment; what comes after that is for the step after."""
+
+    told: tuple[int, ...] = ()  # seq of each event in it
+    events: tuple[ev.Event, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    words: dict[str, int] = {}  # file -> how many it has now
 
 
 class Steering:
@@ -23,21 +32,24 @@ class Steering:
         self.question = ""  # the open question
         self.answer: str | None = None  # its answer, once given
         self._disk: dict[str, str] = {}
-        self._before: dict[int, str] = {}  # seq of an author_edited -> sha256 of the text before it
+        self._words: dict[str, int] = {}
+        self._before: dict[int, str] = {}  # seq of an untold author_edited -> SHA-256 of the text it was made from
 
     def apply(self, event: ev.Event) -> None:
         """Take one event in."""
         match event:
-            case ev.FileWritten(file=file, sha256=sha256):
-                self._disk[file] = sha256
-            case ev.AuthorEdited(file=file, sha256=sha256):
-                self._before[event.seq] = self._disk.get(file, "")
-                self._disk[file] = sha256
+            case ev.FileWritten(file=file):
+                self._disk[file], self._words[file] = event.sha256, event.words
+            case ev.AuthorEdited(file=file):
+                # A save found late was made from another text than the one it meets on the disk.
+                self._before[event.seq] = event.before or self._disk.get(file, "")
+                self._disk[file], self._words[file] = event.sha256, event.words
                 self.edited.append(event)
                 self.untold.append(event)
             case ev.AuthorRenamed(file=file, to=to):
                 self.edited = [msgspec.structs.replace(e, file=to) if e.file == file else e for e in self.edited]
                 self._disk[to] = self._disk.pop(file, "")
+                self._words[to] = self._words.pop(file, 0)
                 self.untold.append(event)
             case ev.LocksChanged():
                 self.untold.append(event)
@@ -56,86 +68,32 @@ class Steering:
                 self.untold = [event for event in self.untold if not isinstance(event, ev.AnswerGiven)]
             case ev.StepStarted(told=told) if told:
                 self.untold = [event for event in self.untold if event.seq not in told]
+                for seq in told:
+                    self._before.pop(seq, None)
             case _:
                 pass
 
-    def edits(self) -> dict[str, tuple[str, ev.AuthorEdited]]:
-        """For each file with untold edits: the sha256 of the text before the first of them, and the last of them."""
-        found: dict[str, tuple[str, ev.AuthorEdited]] = {}
+    def edits(self) -> list[Edit]:
+        """The author's untold edits, saves that follow each other as one; what the agent wrote between is in none."""
+        found: list[Edit] = []
+        last: dict[str, int] = {}
         for event in self.untold:
             if isinstance(event, ev.AuthorEdited):
-                before = found[event.file][0] if event.file in found else self._before[event.seq]
-                found[event.file] = (before, event)
-        return found
+                file, before = event.file, self._before[event.seq]
+                at = last.get(file)
+                if at is not None and found[at].after == before:
+                    found[at] = Edit(file=file, before=found[at].before, after=event.sha256)
+                else:
+                    last[file] = len(found)
+                    found.append(Edit(file=file, before=before, after=event.sha256))
+        return [edit for edit in found if edit.before != edit.after]  # else changed and changed back
 
     def told(self) -> tuple[int, ...]:
         """The seqs that the next `step_started` carries."""
         return tuple(event.seq for event in self.untold)
 
-    def message(self, text_of: Callable[[str], str], others: Callable[[str], Iterable[tuple[str, str]]]) -> str:
-        """What the agent is told before its next call; "" when there is nothing.
-
-        Args:
-            text_of: the text of a version, by its SHA-256.
-            others: (name, text) of every file of the book but the named one.
-        """
-        parts = []
-        for event in self.untold:
-            if isinstance(event, ev.NoteGiven):
-                parts.append(prompt("noted", text=event.text))
-            elif isinstance(event, ev.AnswerGiven):
-                parts.append(prompt("answered", text=event.text))
-            elif isinstance(event, ev.AuthorRenamed):
-                parts.append(prompt("renamed", file=event.file, to=event.to))
-        if locked := [event for event in self.untold if isinstance(event, ev.LocksChanged)]:
-            files = ", ".join(locked[-1].files)
-            parts.append(prompt("locked", files=files) if files else prompt("unlocked"))
-        for file, (before_sha, event) in self.edits().items():
-            if event.sha256 == before_sha:
-                continue  # changed and changed back
-            if not event.sha256:
-                parts.append(prompt("removed", file=file))
-                continue
-            before = text_of(before_sha) if before_sha else ""
-            after = text_of(event.sha256)
-            parts.append(prompt("edited", file=file, diff=shown_diff(file, before, after), words=f"{event.words:,}"))
-            places = where_else(replaced_words(before, after), others(file))
-            if places:
-                parts.append(prompt("elsewhere", places="; ".join(places)))
-        return "\n\n".join(parts)
-
-
-def shown_diff(file: str, before: str, after: str) -> str:
-    """A unified diff without its two header lines' noise, at most `MAX_DIFF_LINES` lines."""
-    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="", n=1))
-    if len(lines) > MAX_DIFF_LINES:
-        left = len(lines) - MAX_DIFF_LINES
-        lines = [*lines[:MAX_DIFF_LINES], f"… and {left:,} more lines; read_file gives you the whole text"]
-    return "\n".join(lines)
-
-
-def replaced_words(before: str, after: str) -> list[str]:
-    """The names and figures an edit took out: words with a capital or a digit that `after` no longer holds."""
-    kept = {word.group() for word in _WORD.finditer(after)}
-    gone: dict[str, None] = {}
-    for match in _WORD.finditer(before):
-        word = match.group()
-        if word not in kept and word.lower() not in kept and (word[0].isupper() or any(c.isdigit() for c in word)):
-            gone[word] = None
-    return list(gone)[:20]
-
-
-def where_else(words: Iterable[str], others: Iterable[tuple[str, str]]) -> list[str]:
-    """Where these words still stand, e.g. `«Mara» in outline.md (3), chapter_02.md (1)`."""
-    texts = list(others)
-    places = []
-    for word in words:
-        # A capital at the start of a sentence makes no name: one must stand within a sentence somewhere.
-        inside = re.compile(rf"[\w,;] {re.escape(word)}(?!\w)")
-        if word[0].isupper() and not any(inside.search(text) for _, text in texts):
-            continue
-        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
-        found = [f"{name} ({count})" for name, text in texts if (count := len(pattern.findall(text)))]
-        if found:
-            places.append(f"«{word}» in {', '.join(found)}")
-    return places
+    def now(self) -> Untold:
+        """What the next `step_started` has to say, and its seqs."""
+        edits = tuple(self.edits())
+        words = {edit.file: self._words.get(edit.file, 0) for edit in edits}
+        return Untold(told=self.told(), events=tuple(self.untold), edits=edits, words=words)

@@ -25,6 +25,9 @@ def record_author(
     """
     sha256, words = ("", 0) if text is None else (sha256_of(text), count_words(text))
     diff = diff_of(file, before, text or "")
-    edited = ev.AuthorEdited(file=file, sha256=sha256, words=words, diff=diff, id=id, saved_at=saved_at)
+    made_from = sha256_of(before) if before else ""
+    edited = ev.AuthorEdited(
+        file=file, sha256=sha256, words=words, diff=diff, id=id, saved_at=saved_at, before=made_from
+    )
     stamped = record(edited, *([] if text is None else [text]))
     return stamped if isinstance(stamped, ev.AuthorEdited) else edited

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from studio import events as ev
+from studio.agent.fact_watch import told_author
 from studio.tui.countdown import countdown
 
 _GIST = 120  # characters of a result that the tools pane shows
@@ -133,6 +134,8 @@ class Feed:
                 line(f"✎ you removed {file}", "author")
             case ev.AuthorEdited(file=file, words=words):
                 line(f"✎ you edited {file}: {words:,} words", "author")
+            case ev.FactChanged():
+                line(f"≈ {told_author(event)}", "author")
             case ev.FileWritten(open_in_editor=True):
                 line(f"✎ {event.file} is open in your editor and was written: load it anew before you save", "author")
             case ev.AuthorRenamed():

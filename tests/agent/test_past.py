@@ -11,6 +11,7 @@ from played_book import ONE as ONE_MD
 from studio import events as ev
 from studio.agent.open_book import OpenBook
 from studio.agent.past import BookVersions
+from studio.agent.telling import message
 from studio.book import layout
 from studio.book.journal import sha256_of
 from studio.errors import BookError
@@ -34,7 +35,7 @@ async def book(tmp_path: Path) -> AsyncIterator[OpenBook]:
 async def test_the_agent_is_told_of_what_was_put_back_by_its_difference(book: OpenBook) -> None:
     done = await BookVersions(book).restore("a.md", 1)
     assert (done.files, done.before) == (("a.md",), 4)
-    told = book.steering.message(book.journal.text, lambda _: [])
+    told = message(book.steering.now(), book.journal.text, book.texts())
     assert "-The lamp was dark. Mara slept." in told and "+The lamp was lit. Mara waited." in told
     assert [(r.who, r.why) for r in BookVersions(book).revisions()][-1] == ("author", "a.md as of revision 1")
 
@@ -43,7 +44,7 @@ async def test_restored_and_taken_back_is_nothing_to_tell(book: OpenBook) -> Non
     past = BookVersions(book)
     done = await past.restore_book(2)
     assert (await past.restore_book(done.before)).files == ("a.md", "b.md")
-    assert book.steering.message(book.journal.text, lambda _: []) == ""
+    assert message(book.steering.now(), book.journal.text, book.texts()) == ""
 
 
 async def test_a_removed_file_comes_back_though_another_has_its_name_now(book: OpenBook) -> None:

@@ -100,6 +100,7 @@ STAGES: list[tuple[list[str], list[ev.Event]]] = [
     (["bad"], [ev.ToolFinished(id="2", name="write_file", ok=False, result=evil("bad"))]),
     (["edited"], [ev.AuthorEdited(file=evil("edited"), sha256="1", words=3, diff=evil("diff"))]),
     (["removed"], [ev.AuthorEdited(file=evil("removed"), sha256="", words=0, diff=evil("diff"))]),
+    (["renaming"], [ev.FactChanged(file="a.md", old=evil("renaming"), new=evil("new"), places=2, files=("b.md",))]),
     (["note"], [ev.NoteGiven(text=evil("note"))]),
     (["answer"], [ev.AnswerGiven(text=evil("answer"))]),
     (["merged"], [ev.MergeConflict(file=evil("merged"), author=evil("a"), agent=evil("b"))]),

@@ -108,6 +108,7 @@ def test_what_the_author_did_and_what_went_wrong_is_steering() -> None:
         ev.AuthorEdited(file="a.md", sha256="1", words=1200, diff=""),
         ev.AuthorEdited(file="b.md", sha256="", words=0, diff=""),
         ev.NoteGiven(text="keep\nthe whistle"),
+        ev.FactChanged(file="a.md", old="Luis", new="Luca", places=12, files=("b", "c", "d", "e")),
         ev.MergeConflict(file="a.md", author="x", agent="y"),
         ev.BackendFault(error="The server is busy.", retry_in=4),
     )
@@ -116,6 +117,7 @@ def test_what_the_author_did_and_what_went_wrong_is_steering() -> None:
         "edited a.md: 1,200 words",
         "removed b.md",
         "› keep the whistle",
+        "≈ Luis → Luca: 12 places in 4 files",
         "yours stays",
         "busy. Again in 4 s.",
     ):
