@@ -12,6 +12,7 @@ import msgspec
 
 from studio import events as ev
 from studio.agent.commands import Commands
+from studio.agent.limits import describe_near
 from studio.backends.backend import BackendChoice
 from studio.errors import BookError
 from studio.printable import printable
@@ -193,6 +194,10 @@ def describe(event: ev.Event) -> str:
             return f"  {event.context_tokens:,} tokens in the conversation{cost}"
         case ev.ContextCompressed():
             return f"■ the conversation was compressed: {event.before:,} → {event.after:,} tokens"
+        case ev.LimitNear():
+            return f"! near a limit: {describe_near(event)}"
+        case ev.LoopSuspected(diagnosis=diagnosis):
+            return f"⟳ the agent may be going round in circles: {diagnosis}"
         case ev.DiskFault(error=error):
             return f"! {error}"
         case ev.Paused(why=why):

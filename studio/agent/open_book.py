@@ -5,7 +5,9 @@ from pathlib import Path
 
 from studio import events as ev
 from studio.agent.conversation import Conversation
+from studio.agent.loops import Loops
 from studio.agent.progress import Progress
+from studio.agent.spending import Spending
 from studio.agent.steering import Steering
 from studio.agent.stream import EventStream
 from studio.book.files import Folder
@@ -35,6 +37,8 @@ class OpenBook:
         self.conversation = Conversation()
         self.steering = Steering()
         self.progress = Progress()
+        self.spending = Spending()
+        self.loops = Loops()
         self.history = History()
         self.locks = Locks(root)
         self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record, locks=self.locks)
@@ -67,6 +71,8 @@ class OpenBook:
         self.conversation.apply(event)
         self.steering.apply(event)
         self.progress.apply(event)
+        self.spending.apply(event)
+        self.loops.apply(event)
         self.history.apply(event)
         self.restoring.apply(event)
 

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from studio import events as ev
 from studio.agent import memory, toolbox
 from studio.agent.backend_in_use import BackendInUse
+from studio.agent.bounds import MOST_CALLS
 from studio.agent.controls import Controls, Interrupted, Stopped
 from studio.agent.disk_watch import DiskWatch
 from studio.agent.guided import Guide
-from studio.agent.limits import Limits
+from studio.agent.limits import Allowance, Limits
+from studio.agent.loops import nudge
 from studio.agent.open_book import OpenBook
+from studio.agent.plan import aims
 from studio.agent.prompts import prompt
 from studio.agent.retries import Schedule
 from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, keep_partial
@@ -52,12 +55,11 @@ class Run:
             schedule: how patient it is with a backend that fails; None = as usual.
         """
         self._book = book
-        self._limits = limits
-        self._grant = limits
+        self._allowance = Allowance(limits, book.conversation, book.progress, book.spending)
         self._pause_on_fault = pause_on_fault
         self._record = book.record
         self._controls = Controls(book.record)
-        self._caller = Caller(book.conversation, self._controls, book.record, schedule)
+        self._caller = Caller(book.conversation, self._controls, book.record, schedule, self._allowance.money_left)
         self._guide = Guide(book)
         self._disk = DiskWatch(book.journal, book.folder, self._controls, book.record)
         self._is_settled = False
@@ -92,7 +94,7 @@ class Run:
     def resume(self) -> None:
         """Go on; at a limit, for as much again."""
         if self._controls.paused_by == "limit":
-            self._limits = self._limits.extended(self._steps_made(), self._book.progress.cost, self._grant)
+            self._allowance.extend()
         self._controls.resume()
 
     def interrupt(self) -> None:
@@ -214,7 +216,7 @@ class Run:
             await self._carry_out(conversation.pending[0])
         elif conversation.replied and not conversation.step_finished:
             self._finish_step()
-        elif conversation.step_finished and (why := self._limit()):
+        elif conversation.is_between_calls and (why := self._allowance.reached() or self._loop()):
             self._controls.pause(why, by="limit")
         elif not conversation.messages:
             self._begin()
@@ -229,12 +231,11 @@ class Run:
             await self._step()
         return False
 
-    def _limit(self) -> str | None:
-        return self._limits.stops_run(self._steps_made(), self._book.progress.cost)
-
-    def _steps_made(self) -> int:
-        conversation = self._book.conversation
-        return conversation.step if conversation.step_finished else conversation.step - 1
+    def _loop(self) -> str:
+        """Why the run gets nowhere, though the agent was told; "" when it does, or was not."""
+        if diagnosis := self._book.loops.diagnosis:
+            self._record(ev.LoopSuspected(diagnosis=diagnosis))
+        return diagnosis and f"the agent gets nowhere. {diagnosis} A note may help it, or another model"
 
     def _begin(self) -> None:
         settings = self._book.settings
@@ -252,7 +253,7 @@ class Run:
         # A call that failed before anything arrived is made again as it was, unless there is news for it.
         if not conversation.reply_open or told:
             step = conversation.step + 1 if conversation.step_finished else conversation.step
-            self._record(ev.StepStarted(step=step, limit=self._limits.steps, message=self._message(), told=told))
+            self._record(ev.StepStarted(step=step, limit=self._allowance.steps, message=self._message(), told=told))
         await book.journal.durable()
         if backend.guided:
             reply = await self._guide.reply(self._caller, backend)
@@ -294,8 +295,7 @@ class Run:
         book, conversation = self._book, self._book.conversation
         parts = [cut_message(conversation, self._kept_of)] if conversation.cut_why else []
         parts.append(book.steering.message(book.journal.text, self._others))
-        if conversation.step_finished and conversation.idle_replies:
-            parts.append(prompt("nudge_length" if conversation.finish_reason == "length" else "nudge"))
+        parts.append(nudge(conversation, book.loops))
         return "\n\n".join(part for part in parts if part)
 
     def _kept_of(self, file: str) -> str:
@@ -310,7 +310,9 @@ class Run:
         if not conversation.call_started:
             self._record(ev.ToolStarted(id=call.id, name=call.name))
         settled = conversation.settled.get(write_id)
-        if settled is not None:
+        if conversation.calls_done >= MOST_CALLS:
+            ok, result = False, prompt("call_refused", most=MOST_CALLS)
+        elif settled is not None:
             ok, result = True, settled  # it was on disk already when an earlier run ended
         else:
             await book.watcher.scan()  # what the author did while the reply came: a rename is no removal
@@ -326,6 +328,7 @@ class Run:
             ledger=book.ledger,
             settings=book.settings,
             record=book.record,
+            finish_refused=book.conversation.finish_refused,
             write_id=write_id,
             ask=self._ask,
             consult=self._consult,
@@ -353,8 +356,11 @@ class Run:
                 usage=usage,
                 context_tokens=usage.prompt_tokens + usage.completion_tokens,
                 cost=cost_of(backend, usage),
+                **aims(self._book.folder, self._book.settings),
             )
         )
+        for warning in (*self._allowance.warnings(), *self._book.loops.warnings()):
+            self._record(warning)
 
     # --- the window -----------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from studio import events as ev
+from studio.agent.limits import describe_near
 from studio.tui.countdown import countdown
 
 _GIST = 120  # characters of a result that the tools pane shows
@@ -88,7 +89,7 @@ class Feed:
                     self._reasoning.line("", "plain")
                 self._stream = ""
                 self._reasoning.line(f"step {step}", "rule")
-            case ev.ToolArriving(name=name):
+            case ev.ToolArriving(name=name, size=0):
                 self._end_prose()
                 self._calling = name
                 self._tools.tail(f"… {name}", "accent")
@@ -153,6 +154,10 @@ class Feed:
                 line(f"✂ kept {event.words:,} words of {event.file or 'prose'} from a cut reply", "note")
             case ev.ContextCompressed():
                 line(f"■ conversation compressed: {event.before:,} → {event.after:,} tokens", "note")
+            case ev.LimitNear():
+                line(f"! near a limit: {describe_near(event)}", "note")
+            case ev.LoopSuspected(diagnosis=diagnosis):
+                line(f"⟳ may be going round in circles: {diagnosis}", "note")
             case ev.Paused(why=why):
                 line(f"‖ paused: {why}", "note")
             case ev.Resumed():
