@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     context: int | None = None  # tokens
     max_steps: int | None = None
     budget: float | None = None  # US dollars
+    max_hours: float | None = None  # of work on a book
     theme: str | None = None
     compress_at: Annotated[float, msgspec.Meta(ge=0.3, le=0.95)] | None = None  # share of the window; default 0.9
     summary_every: Annotated[int, msgspec.Meta(ge=1)] | None = None  # steps between two kept summaries; default 50
@@ -137,7 +138,7 @@ def _typed(values: Mapping[str, object], said: Callable[[str], str]) -> dict[str
             typed[name] = msgspec.convert(value, types[name], strict=False)
         except msgspec.ValidationError as error:
             raise UsageError(f"{said(name)} can't be “{value}”: {_NEEDED.get(name, 'a number is needed')}.") from error
-    for name in ("context", "max_steps", "budget", "first_byte_timeout", "idle_timeout"):
+    for name in ("context", "max_steps", "budget", "max_hours", "first_byte_timeout", "idle_timeout"):
         number = typed.get(name)
         if isinstance(number, int | float) and number <= 0:
             raise UsageError(f"{said(name)} must be more than zero, not {number}.")

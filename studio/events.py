@@ -78,6 +78,7 @@ class ToolArriving(Event, frozen=True, tag="tool_arriving"):
 
     index: int  # position in the reply, from 0
     name: str
+    size: int = 0  # said again: so many characters of arguments that are shown nowhere have come since
 
 
 class ReasoningDelta(Event, frozen=True, tag="reasoning_delta"):
@@ -117,7 +118,7 @@ class ReplyCut(Event, frozen=True, tag="reply_cut"):
     """The reply ended before it was complete; what arrived is kept, and the step will be made again."""
 
     why: str
-    advice: str = ""  # what the model has to be told besides: leaked_call (it came as text), refused_call, or ""
+    advice: str = ""  # what the model has to be told besides, as the name of a prompt: leaked_call, endless_text, …
 
 
 class PartialKept(Event, frozen=True, tag="partial_kept"):
@@ -152,6 +153,8 @@ class StepFinished(Event, frozen=True, tag="step_finished"):
     usage: Usage
     context_tokens: int  # tokens the conversation takes now
     cost: float | None  # US dollars of this step; None = the price is unknown
+    planned: int = 0  # chapters the book is to have, by its outline or its author; 0 = not known
+    planned_words: int = 0  # of a chapter, as the author asks; 0 = not known
 
 
 class CallAccounted(Event, frozen=True, tag="call_accounted"):
@@ -197,7 +200,7 @@ class ChapterReviewed(Event, frozen=True, tag="chapter_reviewed"):
 
 
 class LimitNear(Event, frozen=True, tag="limit_near"):
-    """A limit of the run comes near; once for each limit."""
+    """A limit of the run comes near; once for each limit, and once more each time it was raised."""
 
     what: str  # steps | money | time
     used: float  # steps, US dollars, seconds

@@ -13,6 +13,7 @@ import msgspec
 from studio import events as ev
 from studio.agent.commands import Commands
 from studio.agent.fact_watch import told_author
+from studio.agent.limits import describe_near
 from studio.backends.backend import BackendChoice
 from studio.errors import BookError
 from studio.printable import printable
@@ -200,6 +201,10 @@ def describe(event: ev.Event) -> str:
             return f"■ a summary was kept after step {step}"
         case ev.MemoryChecked(known=known, reachable=reachable) if known:
             return f"■ memory {reachable / known:.0%}: {len(event.missing):,} of {known:,} facts put back as an index"
+        case ev.LimitNear():
+            return f"! near a limit: {describe_near(event)}"
+        case ev.LoopSuspected(diagnosis=diagnosis):
+            return f"⟳ the agent may be going round in circles: {diagnosis}"
         case ev.DiskFault(error=error):
             return f"! {error}"
         case ev.Paused(why=why):

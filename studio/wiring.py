@@ -232,7 +232,8 @@ class Workshop:
     def _limits(self, book: OpenBook) -> Limits:
         steps = self._config.flags.max_steps or self._config.settings.max_steps or DEFAULT_STEPS
         budget = self._config.flags.budget or book.settings.budget or self._config.settings.budget
-        return Limits(steps=steps, budget=budget)
+        hours = self._config.flags.max_hours or self._config.settings.max_hours
+        return Limits(steps=steps, budget=budget, hours=hours)
 
 
 def _session_of(book: OpenBook) -> str:

@@ -3,6 +3,7 @@
 import msgspec
 
 from studio import events as ev
+from studio.agent.plan import is_chapter
 from studio.backends.backend import Message
 
 _LOST = "(What came of this call is not known any more; look at the files.)"
@@ -39,6 +40,7 @@ class Conversation:
         self.digest = ""  # the summary proper that the conversation begins with; "" = it was never compressed
         self.summaries: dict[int, str] = {}  # the kept ones, by the last step they cover
         self.finished = ""  # the summary, once `finish` was called
+        self.finish_refused = False  # `finish` was, and no chapter has come since
         self.title = ""
         self._intended: dict[str, str] = {}
         self._reasoning: list[str] = []
@@ -49,6 +51,11 @@ class Conversation:
     def pending(self) -> list[ev.ToolCall]:
         """Calls of the finished reply that have no result yet."""
         return self.calls[self.calls_done :]
+
+    @property
+    def is_between_calls(self) -> bool:
+        """Whether no reply is open and none waits for its tools: the last one is done, or was cut."""
+        return self.step_finished or not (self.reply_open or self.replied)
 
     @property
     def has_arrived(self) -> bool:
@@ -104,8 +111,11 @@ class Conversation:
                 self._intended.clear()
             case ev.WriteIntended(id=id_, result=result):
                 self._intended[id_] = result
-            case ev.FileWritten(id=id_) if id_ in self._intended:
-                self.settled[id_] = self._intended[id_]
+            case ev.FileWritten(id=id_, file=file, mode=mode):
+                if id_ in self._intended:
+                    self.settled[id_] = self._intended[id_]
+                if mode == "create" and is_chapter(file):
+                    self.finish_refused = False
             case ev.ContextCompressed(summary=summary, digest=digest):
                 self.messages = [*self.messages[:2], Message(role="user", text=summary)]
                 self.compression_asked, self.digest = False, digest or summary  # older records have the whole alone
@@ -166,5 +176,6 @@ class Conversation:
         self.call_started = False
         if event.name == "compress_context" and event.ok:
             self.compression_asked = True
-        elif event.name == "finish" and event.ok:
-            self.finished = event.result
+        elif event.name == "finish":
+            self.finished = event.result if event.ok else ""
+            self.finish_refused = not event.ok

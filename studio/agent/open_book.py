@@ -8,7 +8,9 @@ from studio import events as ev
 from studio.agent.conversation import Conversation
 from studio.agent.decisions import Decisions
 from studio.agent.fact_watch import FactWatch
+from studio.agent.loops import Loops
 from studio.agent.progress import Progress
+from studio.agent.spending import Spending
 from studio.agent.steering import Steering
 from studio.agent.stream import EventStream
 from studio.book.files import Folder
@@ -41,6 +43,8 @@ class OpenBook:
         self.facts = FactWatch(self.steering, self.record, journal.text, self.texts)
         self.progress = Progress()
         self.decisions = Decisions()
+        self.spending = Spending()
+        self.loops = Loops()
         self.history = History()
         self.locks = Locks(root)
         self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record, locks=self.locks)
@@ -75,6 +79,8 @@ class OpenBook:
         self.facts.apply(event)
         self.progress.apply(event)
         self.decisions.apply(event)
+        self.spending.apply(event)
+        self.loops.apply(event)
         self.history.apply(event)
         self.restoring.apply(event)
 

@@ -1,6 +1,8 @@
 """Where a run stands, as a fold of its events: what the gauge, the headers and the library show."""
 
 from studio import events as ev
+from studio.agent.forecast import Pace
+from studio.agent.plan import is_chapter as is_chapter  # where the others look for it
 
 # A backend to switch to is prepared beside the run; one that stands still does so until it says otherwise.
 _STANDING = ("paused", "asking", "retrying")
@@ -31,6 +33,7 @@ class Progress:
         self.question = ""  # the open question to the author
         self.disk_fault = ""  # what the disk refuses now; "" when it takes what it is given
         self.retry_at = 0.0  # seconds since the epoch when the failed call is made again; holds while `retrying`
+        self.pace = Pace()  # what the chapters took so far
 
     @property
     def total_words(self) -> int:
@@ -39,6 +42,8 @@ class Progress:
 
     def apply(self, event: ev.Event) -> None:
         """Take one event in."""
+        if not isinstance(event, ev.DELTAS):
+            self.pace.apply(event)
         match event:
             case ev.ReasoningDelta(text=text):
                 self.state = "thinking"
@@ -113,8 +118,3 @@ class Progress:
 
     def _pay(self, cost: float | None) -> None:
         self.cost = None if cost is None or self.cost is None else self.cost + cost
-
-
-def is_chapter(name: str) -> bool:
-    """Whether a file of the book is part of the story itself, by its name."""
-    return "/" not in name and name != "outline.md"

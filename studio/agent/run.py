@@ -8,12 +8,15 @@ from collections.abc import Callable
 from studio import events as ev
 from studio.agent import toolbox
 from studio.agent.backend_in_use import BackendInUse
+from studio.agent.bounds import MOST_CALLS
 from studio.agent.compression import Compressing, Compression
 from studio.agent.controls import Controls, Interrupted, Stopped
 from studio.agent.disk_watch import DiskWatch
 from studio.agent.guided import Guide
-from studio.agent.limits import Limits
+from studio.agent.limits import Allowance, Limits
+from studio.agent.loops import nudge
 from studio.agent.open_book import OpenBook
+from studio.agent.plan import aims
 from studio.agent.prompts import prompt
 from studio.agent.retries import Schedule
 from studio.agent.steering import Untold
@@ -56,12 +59,11 @@ class Run:
             compressing: when the conversation gives way to a summary; None = as usual.
         """
         self._book = book
-        self._limits = limits
-        self._grant = limits
+        self._allowance = Allowance(limits, book.conversation, book.progress, book.spending)
         self._pause_on_fault = pause_on_fault
         self._record = book.record
         self._controls = Controls(book.record)
-        self._caller = Caller(book.conversation, self._controls, book.record, schedule)
+        self._caller = Caller(book.conversation, self._controls, book.record, schedule, self._allowance.money_left)
         self._guide = Guide(book)
         self._disk = DiskWatch(book.journal, book.folder, self._controls, book.record)
         self._is_settled = False
@@ -99,7 +101,7 @@ class Run:
     def resume(self) -> None:
         """Go on; at a limit, for as much again."""
         if self._controls.paused_by == "limit":
-            self._limits = self._limits.extended(self._steps_made(), self._book.progress.cost, self._grant)
+            self._allowance.extend()
         self._controls.resume()
 
     def interrupt(self) -> None:
@@ -221,7 +223,7 @@ class Run:
             await self._carry_out(conversation.pending[0])
         elif conversation.replied and not conversation.step_finished:
             self._finish_step()
-        elif conversation.step_finished and (why := self._limit()):
+        elif conversation.is_between_calls and (why := self._allowance.reached() or self._loop()):
             self._controls.pause(why, by="limit")
         elif not conversation.messages:
             self._begin()
@@ -236,12 +238,11 @@ class Run:
             await self._step()
         return False
 
-    def _limit(self) -> str | None:
-        return self._limits.stops_run(self._steps_made(), self._book.progress.cost)
-
-    def _steps_made(self) -> int:
-        conversation = self._book.conversation
-        return conversation.step if conversation.step_finished else conversation.step - 1
+    def _loop(self) -> str:
+        """Why the run gets nowhere, though the agent was told; "" when it does, or was not."""
+        if diagnosis := self._book.loops.diagnosis:
+            self._record(ev.LoopSuspected(diagnosis=diagnosis))
+        return diagnosis and f"the agent gets nowhere. {diagnosis} A note may help it, or another model"
 
     def _begin(self) -> None:
         settings = self._book.settings
@@ -261,7 +262,7 @@ class Run:
         # A call that failed before anything arrived is made again as it was, unless there is news for it.
         if not conversation.reply_open or untold.told:
             step = conversation.step + 1 if conversation.step_finished else conversation.step
-            self._record(ev.StepStarted(step=step, limit=self._limits.steps, message=message, told=untold.told))
+            self._record(ev.StepStarted(step=step, limit=self._allowance.steps, message=message, told=untold.told))
         if message and not backend.guided and await self._compression.is_too_full():
             await self._compression.compress()  # what the author said is too long for a message: it has a place there
             return
@@ -308,8 +309,7 @@ class Run:
         parts = [cut_message(conversation, self._kept_of)] if conversation.cut_why else []
         room = room_in(self._backend.context)
         parts.append(await asyncio.to_thread(lambda: message(untold, book.journal.text, book.texts(), room)))
-        if conversation.step_finished and conversation.idle_replies:
-            parts.append(prompt("nudge_length" if conversation.finish_reason == "length" else "nudge"))
+        parts.append(nudge(conversation, book.loops))
         return "\n\n".join(part for part in parts if part)
 
     def _kept_of(self, file: str) -> str:
@@ -321,7 +321,9 @@ class Run:
         if not conversation.call_started:
             self._record(ev.ToolStarted(id=call.id, name=call.name))
         settled = conversation.settled.get(write_id)
-        if settled is not None:
+        if conversation.calls_done >= MOST_CALLS:
+            ok, result = False, prompt("call_refused", most=MOST_CALLS)
+        elif settled is not None:
             ok, result = True, settled  # it was on disk already when an earlier run ended
         else:
             await book.watcher.scan()  # what the author did while the reply came: a rename is no removal
@@ -337,6 +339,7 @@ class Run:
             ledger=book.ledger,
             settings=book.settings,
             record=book.record,
+            finish_refused=book.conversation.finish_refused,
             write_id=write_id,
             ask=self._ask,
             consult=self._consult,
@@ -365,5 +368,8 @@ class Run:
                 usage=usage,
                 context_tokens=usage.prompt_tokens + usage.completion_tokens,
                 cost=cost_of(backend, usage),
+                **aims(self._book.folder, self._book.settings),
             )
         )
+        for warning in (*self._allowance.warnings(), *self._book.loops.warnings()):
+            self._record(warning)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from studio import events as ev
+from studio.agent.bounds import OutOfBounds, Watched, bounds
 from studio.agent.controls import Controls, Interrupted
 from studio.agent.conversation import Conversation
 from studio.agent.prompts import prompt
@@ -41,11 +42,18 @@ class Caller:
     """Makes model calls for a run: the main ones and, apart from the conversation, reviews and summaries."""
 
     def __init__(
-        self, conversation: Conversation, controls: Controls, record: ev.Record, schedule: Schedule | None = None
+        self,
+        conversation: Conversation,
+        controls: Controls,
+        record: ev.Record,
+        schedule: Schedule | None = None,
+        money_left: Callable[[], float | None] = lambda: None,
     ) -> None:
+        """`money_left`: US dollars that the calls may still cost; None = no limit, or not known."""
         self._conversation = conversation
         self._controls = controls
         self._record = record
+        self._money_left = money_left
         self.retries = Retries(schedule)
         self._was_empty = False  # the last reply held nothing
 
@@ -61,15 +69,20 @@ class Caller:
 
         Raises:
             Interrupted: the author cut it; what arrived is kept.
-            TryAgain: it failed; what arrived is kept, and the wait before the next try is over.
+            TryAgain: it failed, or passed its bounds; what arrived is kept, and the wait before the next try is over.
             ContextOverflow: the messages don't fit.
             BackendGaveUp: no further try is made by itself; what arrived is kept.
         """
+        watched = self._watched(backend, messages, tools, emit)
         try:
-            reply = await self._controls.cuttable(backend.reply(messages, tools, emit, sampling))
+            reply = await self._controls.cuttable(backend.reply(messages, tools, watched, sampling))
         except Interrupted as interrupted:
             keep_partial(self._conversation, str(interrupted), self._record)
             raise
+        except OutOfBounds as passed:
+            self._account_cut(backend, messages, tools, watched)
+            keep_partial(self._conversation, str(passed), self._record, advice=passed.advice)
+            raise TryAgain from passed
         except StreamCut as error:
             if error.usage is not None:
                 self._account(backend, _UNUSED, error.usage)
@@ -100,6 +113,20 @@ class Caller:
             return StreamCut("The reply held neither words nor a tool call.", retry_after=0.0)
         return None
 
+    def _watched(
+        self, backend: Backend, messages: Sequence[Message], tools: Sequence[ToolSpec], emit: ev.Emit
+    ) -> Watched:
+        left, prices = self._money_left(), backend.prices
+        prompt_tokens = backend.count(messages, tools) if left is not None and prices is not None else 0
+        return Watched(emit, bounds(backend.context, money_left=left, prices=prices, prompt_tokens=prompt_tokens))
+
+    def _account_cut(
+        self, backend: Backend, messages: Sequence[Message], tools: Sequence[ToolSpec], watched: Watched
+    ) -> None:
+        """A call that we cut is paid for, and no server says how much."""
+        usage = ev.Usage(prompt_tokens=backend.count(messages, tools), completion_tokens=watched.tokens, estimated=True)
+        self._account(backend, "a reply that was cut", usage)
+
     def _account(self, backend: Backend, purpose: str, usage: ev.Usage) -> None:
         self._record(ev.CallAccounted(purpose=purpose, usage=usage, cost=cost_of(backend, usage)))
 
@@ -112,8 +139,9 @@ class Caller:
         *,
         once: bool = False,
     ) -> str:
-        """As `aside_reply`, but the reply's text alone; "" if the model answered with calls only."""
-        return (await self.aside_reply(backend, purpose, messages, tools, once=once)).text.strip()
+        """As `aside_reply`, but the reply's text alone; "" if it has none, or no end."""
+        reply = await self.aside_reply(backend, purpose, messages, tools, once=once)
+        return "" if reply.finish_reason == "length" else reply.text.strip()
 
     async def aside_reply(
         self,
@@ -124,7 +152,7 @@ class Caller:
         *,
         once: bool = False,
     ) -> Reply:
-        """One call outside the conversation, accounted for.
+        """One call outside the conversation, accounted for; one that was cut ends for its `length`.
 
         Args:
             once: a failure is no reason to wait; the reply is empty then.
@@ -132,8 +160,13 @@ class Caller:
         Raises:
             Interrupted, TryAgain, ContextOverflow, BackendGaveUp: as `reply`; nothing of it is kept.
         """
+        watched = self._watched(backend, messages, tools, _nowhere)
         try:
-            reply = await self._controls.cuttable(backend.reply(messages, tools, _nowhere))
+            reply = await self._controls.cuttable(backend.reply(messages, tools, watched))
+        except OutOfBounds as passed:
+            self._account_cut(backend, messages, tools, watched)
+            log.warning("%s was cut: %s", purpose, passed)
+            return Reply(finish_reason="length")
         except ContextOverflow:
             raise
         except BackendError as error:

@@ -19,6 +19,7 @@ _TOLD: dict[type[Event], tuple[str, ...]] = {
     ev.BackendFault: ("error",),
     ev.ReplyCut: ("why",),
     ev.ToolFinished: ("result",),
+    ev.LoopSuspected: ("diagnosis",),
     ev.Paused: ("why",),
     ev.RunFailed: ("error",),
 }

@@ -28,6 +28,7 @@ class ToolContext(msgspec.Struct, kw_only=True):
     ledger: Ledger
     settings: BookSettings
     record: Record
+    finish_refused: bool = False  # `finish` was called and told what is missing
     write_id: str  # the id a write of this call is journaled under
     ask: Callable[[str], Awaitable[str]]  # put a question to the author, wait for the answer
     consult: Callable[[str, list[Message]], Awaitable[str]]  # (purpose, messages): one model call, apart from the run

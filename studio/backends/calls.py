@@ -8,6 +8,7 @@ from studio.backends.partial_json import ProseDecoder, is_whole
 from studio.events import Emit, ProseDelta, ToolArriving, ToolCall
 
 _PIECES = 4  # of arguments; fewer may be a whole call after its name
+_UNSEEN = 16_384  # characters of arguments after which it is said that they come
 WRITES_PROSE = "write_file"  # the tool whose `content` is shown as it comes
 
 # Kimi K2's ids hold the name: functions.write_file:3, or write_file:3.
@@ -22,6 +23,7 @@ class _Call:
         self.extra = ""
         self.name = ""
         self.arguments: list[str] = []
+        self.unseen = 0  # characters of them that nobody was told of
         self.prose: ProseDecoder | None = None
         self.has_index = False
         self.leaked = leaked
@@ -76,8 +78,12 @@ class CallList:
                 self._decode(call.prose, call.raw)  # arguments that came before the name
         if arguments:
             call.arguments.append(arguments)
-            if call.prose is not None:
-                self._decode(call.prose, arguments)
+            call.unseen += len(arguments)
+            if call.prose is not None and self._decode(call.prose, arguments):
+                call.unseen = 0
+            elif call.unseen >= _UNSEEN and call.name:
+                self._emit(ToolArriving(index=self._calls.index(call), name=call.name, size=call.unseen))
+                call.unseen = 0
 
     def _find(self, index: Any, id_: str, name: str) -> _Call:
         if index is not None:
@@ -124,9 +130,13 @@ class CallList:
         if self._leaking is not None:
             self._add(self._leaking, "", "", arguments)
 
-    def _decode(self, prose: ProseDecoder, arguments: str) -> None:
+    def _decode(self, prose: ProseDecoder, arguments: str) -> bool:
+        """Whether there was prose in it."""
+        was_prose = False
         for file, text in prose.feed(arguments):
+            was_prose = True
             self._emit(ProseDelta(file=file, text=text))
+        return was_prose
 
     @property
     def has_arrived(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from studio import events as ev
 from studio.agent.fact_watch import told_author
+from studio.agent.limits import describe_near
 from studio.tui.countdown import countdown
 
 _GIST = 120  # characters of a result that the tools pane shows
@@ -89,7 +90,7 @@ class Feed:
                     self._reasoning.line("", "plain")
                 self._stream = ""
                 self._reasoning.line(f"step {step}", "rule")
-            case ev.ToolArriving(name=name):
+            case ev.ToolArriving(name=name, size=0):
                 self._end_prose()
                 self._calling = name
                 self._tools.tail(f"… {name}", "accent")
@@ -163,6 +164,10 @@ class Feed:
                     f"■ memory {reachable / known:.0%}: {len(event.missing):,} of {known:,} facts put back as an index",
                     "note",
                 )
+            case ev.LimitNear():
+                line(f"! near a limit: {describe_near(event)}", "note")
+            case ev.LoopSuspected(diagnosis=diagnosis):
+                line(f"⟳ may be going round in circles: {diagnosis}", "note")
             case ev.Paused(why=why):
                 line(f"‖ paused: {why}", "note")
             case ev.Resumed():

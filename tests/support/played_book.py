@@ -16,7 +16,7 @@ from studio.agent.open_book import OpenBook
 from studio.agent.retries import Schedule
 from studio.agent.run import Run
 from studio.agent.summary import is_request
-from studio.backends.backend import BackendChoice
+from studio.backends.backend import BackendChoice, Prices
 from studio.backends.catalog import open_backend
 from studio.book import layout
 from studio.config import cache_folder
@@ -150,6 +150,8 @@ class Stage:
         model: str = "m",
         context: int | None = 100_000,
         steps: int = 12,
+        limits: Limits | None = None,
+        prices: Prices | None = None,
         wish: str = "A book about the tide",
         impatient: bool = False,
         idle: float | None = None,
@@ -162,6 +164,8 @@ class Stage:
         Args:
             script: the answers to the next completions; after the last one the model calls `finish`. A summary of the
                 conversation is answered beside it.
+            limits: in place of `steps`.
+            prices: what the model costs; None = it is not known.
             wish: what the author asks for, when the book is new.
             impatient: the author asks for another try as soon as a call has failed.
             idle: seconds the server may be silent.
@@ -177,14 +181,16 @@ class Stage:
         book = OpenBook.open(root)
 
         def open_one(choice: BackendChoice) -> Any:
-            return open_backend(choice, key_of=lambda variable: KEY, cache=cache_folder(), idle=idle)
+            opened: Any = open_backend(choice, key_of=lambda variable: KEY, cache=cache_folder(), idle=idle)
+            opened.prices = prices or opened.prices
+            return opened
 
         choice = BackendChoice(backend=backend, model=model, base_url=self._server.url, context=context)
         run = Run(
             book,
             open_one(choice),
             open_one,
-            Limits(steps=steps),
+            limits or Limits(steps=steps),
             pause_on_fault=False,
             schedule=SWIFT,
             compressing=compressing,

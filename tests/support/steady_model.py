@@ -33,7 +33,7 @@ def _write(file: str, content: str, mode: str) -> tuple[str, dict[str, str]]:
 
 
 def _plan() -> list[tuple[str, dict[str, str]]]:
-    calls = [_write("outline.md", "# Outline\n\n" + "\n".join(f"{n}. Wave {n}" for n in range(1, 16)) + "\n", "create")]
+    calls = [_write("outline.md", "# Outline\n\n" + "\n".join(f"{n}. Wave {n}" for n in range(1, 15)) + "\n", "create")]
     for chapter in range(1, 15):
         file = f"chapter_{chapter:02}.md"
         calls += [

@@ -76,16 +76,18 @@ def gauge_line(
     share = min(used, most) / progress.context if progress.context else 0.0
     window = f"{used:,} / {progress.context:,} ({share * 100:.1f} %)"
     words, tint = state_words(progress, asked, left)
+    ahead = progress.pace.ahead()
     facts = {
         "memory": f"memory {progress.memory * 100:.0f} %" if progress.memory is not None else "",
         "step": f"step {progress.step}/{progress.limit}" if progress.limit else "",
         "words": f"{progress.total_words:,} words",
         "cost": _cost(progress),
+        "ahead": ahead.words() if ahead else "",
         "speed": f"{speed:.0f} tok/s" if speed and progress.state in ("thinking", "writing") else "",
     }
     label, bar, gap = "Context ", 24, "   "
     # Shorter, step by step, until it fits.
-    for shorter in ("", "gap", "bar", "label", "speed", "bar again", "step", "memory", "words"):
+    for shorter in ("", "gap", "bar", "ahead", "label", "speed", "bar again", "step", "memory", "words"):
         match shorter:
             case "gap":
                 gap = "  "

@@ -1,0 +1,55 @@
+"""What a run has used up of its time, and which limits it was warned of: a fold of events.
+
+Steps and money stand in the conversation and in the progress already.
+"""
+
+from studio import events as ev
+
+LONGEST_SILENCE = 1800.0  # seconds between two events that count as work; longer, and the machine slept
+
+# What only a run at work tells. What is found when a book is opened (edits, what a crash left) is none of it.
+_WORK = (
+    ev.StepStarted,
+    ev.ToolArriving,
+    *ev.DELTAS,
+    ev.ReplyFinished,
+    ev.ToolStarted,
+    ev.ToolFinished,
+    ev.StepFinished,
+    ev.CallAccounted,
+    ev.ContextCompressed,
+)
+_ENDS = (ev.Paused, ev.QuestionAsked)
+_BEGINS = (ev.RunStarted, ev.Resumed, ev.AnswerGiven)
+
+
+class Spending:
+    """Feed it every event in order."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0  # worked: no pauses, no questions, no outages, no time in which no studio was there
+        self.warned: dict[str, float] = {}  # what came near -> the limit it was warned of last
+        self._since: float | None = None  # up to when it is counted; None = it stands still
+
+    def apply(self, event: ev.Event) -> None:
+        """Take one event in."""
+        if isinstance(event, _WORK):
+            self._count(event.at)
+            self._since = event.at
+        elif isinstance(event, _ENDS):
+            self._count(event.at)
+            self._since = None
+        elif isinstance(event, _BEGINS):
+            self._since = event.at
+        elif isinstance(event, ev.BackendFault):
+            self._count(event.at)
+            # The call is made again without a word when the wait is over.
+            self._since = None if event.retry_in is None else event.at + event.retry_in
+        elif isinstance(event, ev.LimitNear):
+            self.warned[event.what] = event.limit
+        elif isinstance(event, ev.RunFinished | ev.RunFailed):
+            self._since = None
+
+    def _count(self, until: float) -> None:
+        if self._since is not None:
+            self.seconds += min(max(0.0, until - self._since), LONGEST_SILENCE)
