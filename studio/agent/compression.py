@@ -265,15 +265,16 @@ class Compression:
             files=self._files(),
             listing=listing(self._context()),
         )
-        # What was lost is put back as an index behind it.
-        room, text, after = plan.room - recall.room(backend.context), "", 0
+        # What was lost is put back as an index behind it; in a small room what is pinned comes first.
+        most = max(plan.room - recall.room(backend.context), plan.room * 3 // 4)
+        room, text, after = most, "", 0
         fixed = backend.count(messages[:2], toolbox.SPECS)
         for _ in range(4):  # what is counted piece by piece may come to a little more together
             text = compressed_message(material, room, tokens_of)
             after = backend.count([*messages[:2], Message(role="user", text=text)], toolbox.SPECS)
-            if after <= fixed + plan.room - recall.room(backend.context):
+            if after <= fixed + most:
                 break
-            room -= after - fixed - plan.room + recall.room(backend.context)
+            room -= after - fixed - most
         self._made = (0, "")
         checked = await memory_check.check(book, [*(one.text for one in messages[1:2]), text], backend.context)
         text = recall.with_index(text, checked.missing)

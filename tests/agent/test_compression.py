@@ -11,6 +11,7 @@ from played_book import Played, Stage, assert_echoed, calls, writes
 from windowed_novel import Novelist, chapter, prose
 
 from studio import events as ev
+from studio.agent.bounds import MOST_CALLS
 from studio.agent.compression import Compressing, compressing_of
 from studio.agent.conversation import Conversation
 from studio.agent.run import STOPPED, Run
@@ -146,7 +147,9 @@ async def test_what_the_author_said_long_ago_goes_into_files_when_it_does_not_fi
 async def test_a_note_an_edit_and_results_longer_than_the_window_don_t_overflow_it(stage: Stage) -> None:
     novelist = Novelist(8_192, 6, 420, 0)
     stage.model = novelist
-    many = [Wire.call('{"filename": "chapter_01.md"}', name="read_file", id=f"m{n}", index=n) for n in range(100)]
+    many = [
+        Wire.call('{"filename": "chapter_01.md"}', name="read_file", id=f"m{n}", index=n) for n in range(MOST_CALLS)
+    ]
     novelist.plan.insert(6, Answer([*many, Wire.delta("tool_calls"), Wire.DONE]))
     long_note, long_edit = prose(1, 9_000), prose(2, 9_000)
 
@@ -162,7 +165,7 @@ async def test_a_note_an_edit_and_results_longer_than_the_window_don_t_overflow_
         assert any(f"{step}: {long_note}".encode() in text for name, text in book.files.items() if "notes/" in name)
     assert long_edit.encode() in book.files["chapter_01.md"]
     read = [event for event in book.of(ev.ToolFinished) if event.name == "read_file"]
-    assert len(read) == 100 and all(event.ok and "left out here" in event.result for event in read)
+    assert len(read) == MOST_CALLS and all(event.ok and "left out here" in event.result for event in read)
     assert [event.file for event in book.of(ev.FileRead)] == []  # it has not seen it whole
     for body in [*novelist.bodies, *novelist.summaries]:
         assert_echoed(body["messages"])

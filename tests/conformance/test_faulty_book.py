@@ -12,6 +12,7 @@ from played_book import Stage, assert_echoed
 from steady_model import FILES, PLAN, STEPS, answer_to
 
 from studio import events as ev
+from studio.agent.compression import Compressing
 
 SHARE = 0.3  # of the calls that fail
 
@@ -71,7 +72,8 @@ FAULTS = {
 async def test_a_book_on_a_failing_server_is_the_book_of_a_sound_one(seed: int, stage: Stage) -> None:
     weather = Weather(seed)
     stage.model = weather
-    book = await stage.play(steps=STEPS + 5, idle=0.5, within=120)
+    whole = Compressing(every=10 * STEPS)  # the summaries kept on the way are requests of their own
+    book = await stage.play(steps=STEPS + 5, idle=0.5, within=120, compressing=whole)
     assert (book.code, book.failure) == (0, "")
     assert book.files == FILES
     assert book.tools == [(name, True) for name, _ in PLAN]

@@ -70,15 +70,18 @@ def test_every_note_is_word_for_word_in_the_next_request_after_each_compression(
     assert forgotten(written, noted) == []
 
 
-@pytest.mark.xfail(reason="a compression keeps notes, but not what the author's edits brought", strict=True)
 def test_every_edit_of_the_author_is_word_for_word_in_the_next_request_after_each_compression(written: Written) -> None:
     assert sum(bool(edited(event)) for event in written.events) == len(written.edits)
-    assert forgotten(written, edited) == []
+    lost = forgotten(written, edited)
+    if lost and written.plan.window < 50_000:
+        pytest.xfail("in a small window the older edits are only named, each with its file")
+    assert lost == []
 
 
-@pytest.mark.xfail(reason="a summary is asked for with the whole conversation, full as it is", strict=False)
 def test_no_request_is_over_the_window(written: Written) -> None:
     over = [(seen.kind, seen.tokens) for seen in written.record.overflows]
+    if over and written.plan.window < 10_000:
+        pytest.xfail("what a fresh count after a switch or a kill misses may be more than a small window spares")
     assert over == [], f"a window of {written.plan.window}"
 
 
@@ -94,7 +97,6 @@ def test_every_call_is_carried_out_once(written: Written) -> None:
     assert [id_ for id_, count in writes.items() if count > 1] == []
 
 
-@pytest.mark.xfail(reason="nothing measures what a compression has left", strict=True)
 def test_the_health_of_memory_is_told_after_each_compression(written: Written) -> None:
     checks = written.of(ev.MemoryChecked)
     assert len(checks) == len(written.of(ev.ContextCompressed))
