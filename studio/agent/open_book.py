@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from studio import events as ev
+from studio.agent.chapters import Chapters
 from studio.agent.conversation import Conversation
 from studio.agent.progress import Progress
 from studio.agent.steering import Steering
@@ -36,6 +37,7 @@ class OpenBook:
         self.steering = Steering()
         self.progress = Progress()
         self.history = History()
+        self.chapters = Chapters()
         self.locks = Locks(root)
         self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record, locks=self.locks)
         self.restoring = Restoring(self.folder, journal, self.manuscript, self.record)
@@ -68,6 +70,7 @@ class OpenBook:
         self.steering.apply(event)
         self.progress.apply(event)
         self.history.apply(event)
+        self.chapters.apply(event)
         self.restoring.apply(event)
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ from studio.agent.limits import Limits
 from studio.agent.open_book import OpenBook
 from studio.agent.prompts import prompt
 from studio.agent.retries import Schedule
-from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, keep_partial
+from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, fits, keep_partial
 from studio.agent.tool import ToolContext
 from studio.backends.backend import Backend, BackendChoice, Message, Sampling
 from studio.book.texts import texts
@@ -328,11 +328,11 @@ class Run:
             record=book.record,
             write_id=write_id,
             ask=self._ask,
-            consult=self._consult,
+            consult=lambda purpose, messages: self._caller.aside(self._backend, purpose, messages),
+            fits=lambda messages: fits(self._backend, messages),
+            chapters=book.chapters,
+            text_of=book.journal.text,
         )
-
-    async def _consult(self, purpose: str, messages: list[Message]) -> str:
-        return await self._caller.aside(self._backend, purpose, messages)
 
     async def _ask(self, question: str) -> str:
         steering = self._book.steering
