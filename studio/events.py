@@ -197,6 +197,8 @@ class ChapterReviewed(Event, frozen=True, tag="chapter_reviewed"):
     round: int  # from 1
     scores: dict[str, float]  # criterion -> 0..10
     report: str  # name of the file under notes/reviews/
+    reply: str = ""  # sha256 of the reader's words, kept as a version with the text that was read
+    id: str = ""  # of the tool call that asked for it: after a crash it is not asked for again
 
 
 class LimitNear(Event, frozen=True, tag="limit_near"):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from studio import events as ev
+from studio.agent.chapters import Chapters
 from studio.agent.conversation import Conversation
 from studio.agent.decisions import Decisions
 from studio.agent.fact_watch import FactWatch
@@ -46,6 +47,7 @@ class OpenBook:
         self.spending = Spending()
         self.loops = Loops()
         self.history = History()
+        self.chapters = Chapters()
         self.locks = Locks(root)
         self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record, locks=self.locks)
         self.restoring = Restoring(self.folder, journal, self.manuscript, self.record)
@@ -82,6 +84,7 @@ class OpenBook:
         self.spending.apply(event)
         self.loops.apply(event)
         self.history.apply(event)
+        self.chapters.apply(event)
         self.restoring.apply(event)
 
     def texts(self) -> list[tuple[str, str]]:

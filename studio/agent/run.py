@@ -20,10 +20,10 @@ from studio.agent.plan import aims
 from studio.agent.prompts import prompt
 from studio.agent.retries import Schedule
 from studio.agent.steering import Untold
-from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, keep_partial
+from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, fits, keep_partial
 from studio.agent.telling import message, room_in
 from studio.agent.tool import ToolContext
-from studio.backends.backend import Backend, BackendChoice, Message, Sampling
+from studio.backends.backend import Backend, BackendChoice, Sampling
 from studio.errors import BookError, BookUnsaved, ContextOverflow, StudioError
 
 log = logging.getLogger(__name__)
@@ -342,12 +342,12 @@ class Run:
             finish_refused=book.conversation.finish_refused,
             write_id=write_id,
             ask=self._ask,
-            consult=self._consult,
+            consult=lambda purpose, messages: self._caller.aside(self._backend, purpose, messages),
             bound=self._compression.bounded,
+            fits=lambda messages: fits(self._backend, messages),
+            chapters=book.chapters,
+            text_of=book.journal.text,
         )
-
-    async def _consult(self, purpose: str, messages: list[Message]) -> str:
-        return await self._caller.aside(self._backend, purpose, messages)
 
     async def _ask(self, question: str) -> str:
         steering = self._book.steering

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _UNUSED = "a reply that could not be used"
 _ENDLESS = 30  # words of one unfinished sentence that are kept rather than written again
+_ANSWER = 4_000  # tokens an answer may want, thoughts included
 _TAIL = 200  # characters quoted from the end of what was kept
 
 
@@ -247,6 +248,11 @@ def estimated_usage(backend: Backend, messages: Sequence[Message], tools: Sequen
     return ev.Usage(
         prompt_tokens=backend.count(messages, tools), completion_tokens=backend.count([answer], ()), estimated=True
     )
+
+
+def fits(backend: Backend, messages: Sequence[Message]) -> bool:
+    """Whether a call apart from the conversation leaves room in the window for its answer."""
+    return backend.count(messages, ()) <= 0.9 * backend.context - min(_ANSWER, backend.context // 8)
 
 
 def cost_of(backend: Backend, usage: ev.Usage) -> float | None:

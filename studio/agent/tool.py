@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from studio.agent.chapters import Chapters
 from studio.backends.backend import Message, ToolSpec
 from studio.book.files import Folder
 from studio.book.layout import BookSettings
@@ -32,6 +33,9 @@ class ToolContext(msgspec.Struct, kw_only=True):
     write_id: str  # the id a write of this call is journaled under
     ask: Callable[[str], Awaitable[str]]  # put a question to the author, wait for the answer
     consult: Callable[[str, list[Message]], Awaitable[str]]  # (purpose, messages): one model call, apart from the run
+    fits: Callable[[list[Message]], bool]  # whether such a call leaves room in the window for its answer
+    chapters: Chapters
+    text_of: Callable[[str], str]  # a version by its SHA-256; raises `BookError`
     bound: Callable[[str], str] = str  # a text as far as the window holds it; what is left out is said in it
 
 

@@ -37,6 +37,7 @@ class BookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     prompt: str = ""  # what the author asked for
     words_per_chapter: str | int = ""  # e.g. "3,000-4,000"
     chapters: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    review_rounds: Annotated[int, msgspec.Meta(ge=0)] = 2  # how often a chapter is read by the rubric at most
     budget: Annotated[float, msgspec.Meta(ge=0)] | None = None  # US dollars
     locked: list[str] | str = []  # files the agent may not change, or one; `bible/*` for all of a folder
     order: list[str] = []  # chapter files in reading order, when their names don't say it

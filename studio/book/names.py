@@ -12,6 +12,7 @@ _NAMED: dict[type[ev.Event], Callable[..., Iterable[str]]] = {
     ev.AuthorRenamed: lambda event: (event.file, event.to),
     ev.WriteIntended: lambda event: (event.file, f"tmp/{event.temp}"),
     ev.RestoreBegun: lambda event: event.files,
+    ev.ChapterReviewed: lambda event: (event.file, event.report),
 }
 
 

@@ -99,6 +99,9 @@ def context_of(book: OpenBook, number: int) -> ToolContext:
         write_id=f"{number}.0",
         ask=_nobody,
         consult=_nobody,
+        fits=lambda messages: True,
+        chapters=book.chapters,
+        text_of=book.journal.text,
     )
 
 

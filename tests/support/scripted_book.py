@@ -58,4 +58,8 @@ FILES = {
     "chapter_01.md": ONE_AGAIN,
     "chapter_02.md": TWO.replace("wave 39", "wave forty"),
     "chapter_03.md": THREE + MORE,
+    "notes/reviews/chapter_02-1.md": (
+        "# Review of chapter_02.md, round 1\n\nNo score of this review counts.\n\n"
+        "## In the reader's words\n\nIt reads well.\n"
+    ),
 }

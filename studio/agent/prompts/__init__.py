@@ -36,3 +36,11 @@ def guided_examples() -> GuidedExamples:
     body = files("studio.agent.prompts").joinpath("guided_examples.yaml").read_bytes()
     found, _ = parse_mapping(body, "guided_examples.yaml")
     return msgspec.convert(found, GuidedExamples)
+
+
+@cache
+def rubric() -> dict[str, str]:
+    """What a chapter is read by: criterion -> the question it asks, in order."""
+    body = files("studio.agent.prompts").joinpath("rubric.yaml").read_bytes()
+    found, _ = parse_mapping(body, "rubric.yaml")
+    return msgspec.convert(found["criteria"], dict[str, str])

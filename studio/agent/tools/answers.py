@@ -1,8 +1,8 @@
 """What the tools that change a file answer: short facts the model can act on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from studio.agent.progress import is_chapter
+from studio.agent.planned import asked_of, plan_of
 from studio.agent.tool import ToolContext
 from studio.book.manuscript import Written
 from studio.book.merge import Conflict
@@ -11,12 +11,22 @@ _VERBS = {"create": "wrote", "overwrite": "rewrote", "append": "added to", "edit
 _ROOM = 8_000  # characters that conflicts quoted in full may take
 
 
-def written_answer(context: ToolContext, written: Written) -> str:
-    """Which file, how many words it has now, what the book asks, what of the author's stayed."""
+def answer_of(context: ToolContext, file: str) -> Callable[[Written], str]:
+    """What a write of this file will answer, and answer again after a crash: it is told by what is known before it."""
+    was_asked = context.chapters.is_asked_to_grow(file)
+    return lambda written: written_answer(context, written, ask=not was_asked)
+
+
+def written_answer(context: ToolContext, written: Written, *, ask: bool) -> str:
+    """Which file, how many words it has now, what the plan asks, what of the author's stayed.
+
+    Args:
+        ask: whether a chapter that is too short may be asked to grow.
+    """
     parts = [f"{_VERBS[written.mode]} {written.file}: {written.words:,} words"]
-    asked = context.settings.words_per_chapter
-    if asked and is_chapter(written.file):
-        parts.append(f"the book asks {asked} a chapter")
+    who, target = asked_of(plan_of(context.folder), context.settings, written.file, written.text)
+    if target is not None:
+        parts.append(f"{who} {target}")
     lines = ["; ".join(parts) + "."]
     if written.continued:
         lines.append("It goes on from the text kept when your earlier reply was cut.")
@@ -26,6 +36,8 @@ def written_answer(context: ToolContext, written: Written) -> str:
             "read_file gives you the text as it stands."
         )
     lines.extend(not_taken(written.conflicts))
+    if ask and target is not None and written.mode != "edit" and target.is_missed_by(written.words):
+        lines.append(prompt("expand", share=100 * written.words // target.low))
     return "\n".join(lines)
 
 

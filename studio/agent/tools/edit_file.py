@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from studio.agent.tool import Tool, ToolContext
-from studio.agent.tools.answers import written_answer
+from studio.agent.tools.answers import answer_of
 
 
 class Arguments(Struct, frozen=True):
@@ -19,10 +19,9 @@ class Arguments(Struct, frozen=True):
 async def carry_out(context: ToolContext, arguments: Arguments) -> str:
     """Replace, and say what stands on disk now."""
     file = context.folder.name(arguments.filename)
-    written = await context.manuscript.edit(
-        context.write_id, file, arguments.old_text, arguments.new_text, lambda w: written_answer(context, w)
-    )
-    return written_answer(context, written)
+    answer = answer_of(context, file)
+    written = await context.manuscript.edit(context.write_id, file, arguments.old_text, arguments.new_text, answer)
+    return answer(written)
 
 
 TOOL = Tool("edit_file", "Replace one passage of a file by another.", Arguments, carry_out)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from studio.agent.tool import Tool, ToolContext
-from studio.agent.tools.answers import written_answer
+from studio.agent.tools.answers import answer_of
 
 
 class Arguments(Struct, frozen=True):
@@ -24,11 +24,9 @@ class Arguments(Struct, frozen=True):
 async def carry_out(context: ToolContext, arguments: Arguments) -> str:
     """Write, and say what stands on disk now."""
     file = context.folder.name(arguments.filename)
-
-    written = await context.manuscript.write(
-        context.write_id, file, arguments.content, arguments.mode, lambda w: written_answer(context, w)
-    )
-    return written_answer(context, written)
+    answer = answer_of(context, file)
+    written = await context.manuscript.write(context.write_id, file, arguments.content, arguments.mode, answer)
+    return answer(written)
 
 
 TOOL = Tool(
