@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from studio.agent.planned import asked_of, plan_of
+from studio.agent.prompts import prompt
 from studio.agent.tool import ToolContext
 from studio.book.manuscript import Written
 from studio.book.merge import Conflict
