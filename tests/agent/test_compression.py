@@ -1,7 +1,6 @@
 """A novel that fills its window again and again: nothing the author said is lost, and no request is too long."""
 
 import itertools
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,6 @@ from studio.agent.run import STOPPED, Run
 from studio.agent.summary import MADE_HERE
 from studio.book.summaries import summary_file
 from studio.errors import UsageError
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    stage = Stage(tmp_path)
-    await stage.start()
-    yield stage
-    await stage.stop()
 
 
 class Author:

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,14 +19,6 @@ LUIS = "# Ebb\n\nThe tide went out, and Luis rowed. It was 1843.\n"
 LUCA = LUIS.replace("Luis", "Luca")
 FLOW = "# Flow\n\nThen Luis sang, in 1843. And Luis slept.\n"
 CHANGED = [("Luis", "Luca", 2, (TWO,))]
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    stage = Stage(tmp_path)
-    await stage.start()
-    yield stage
-    await stage.stop()
 
 
 @pytest.fixture

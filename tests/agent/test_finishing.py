@@ -1,22 +1,10 @@
 """A book whose plan is not done is not finished by a word; the second one is taken."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 from played_book import FINISH, Stage, writes
 
 from studio import events as ev
 
 OUTLINE = "# Salt\n\n## Chapters\n1. Ebb\n2. Flow\n3. Slack\n"
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    stage = Stage(tmp_path)
-    await stage.start()
-    yield stage
-    await stage.stop()
 
 
 async def test_finish_is_answered_once_with_what_is_missing(stage: Stage) -> None:

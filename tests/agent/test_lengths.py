@@ -1,9 +1,7 @@
 """A write answers how long the chapter is and how long it was planned; a short one is asked to grow, once."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from played_book import ONE, TWO, Played, Stage, calls, writes
 
 from studio import events as ev
@@ -13,14 +11,6 @@ from studio.book.outline import chapters
 
 OUTLINE = "# Outline\n\n## Chapter 1: Ebb\nTarget: 100-150 words\n\n## Chapter 2: Flow\n"
 ASKED = "You are asked this once."
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    stage = Stage(tmp_path)
-    await stage.start()
-    yield stage
-    await stage.stop()
 
 
 def prose(words: int, heading: str = "Ebb") -> str:

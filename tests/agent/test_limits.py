@@ -1,9 +1,5 @@
 """Limits warn once, then pause, and never throw away; only work counts as time."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from played_book import Stage, calls, writes
@@ -12,14 +8,6 @@ from studio import events as ev
 from studio.agent.limits import Limits, describe_near
 from studio.agent.spending import LONGEST_SILENCE, Spending
 from studio.backends.backend import Prices
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    stage = Stage(tmp_path)
-    await stage.start()
-    yield stage
-    await stage.stop()
 
 
 def near(limits: Limits, *, step: int = 0, cost: float | None = 0.0, hours: float = 0.0) -> list[str]:

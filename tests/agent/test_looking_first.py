@@ -1,21 +1,11 @@
 """Before a tool is carried out the folder is looked at: what the author did while the reply came is heeded."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from loopback import Answer, Request
 from played_book import CHAPTER, FINISH, ONE, Stage, writes
 
 from studio import events as ev
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    stage = Stage(tmp_path)
-    await stage.start()
-    yield stage
-    await stage.stop()
 
 
 async def test_a_chapter_renamed_while_the_reply_came_is_not_taken_for_removed(stage: Stage, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -37,14 +36,6 @@ def revision(before: str, after: str) -> Answer:
 
 
 TO_WORSE = revision("Mara lit the lamp and waited.", "Mara lit the lamp. She was not sad but hollow.")
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    stage = Stage(tmp_path)
-    await stage.start()
-    yield stage
-    await stage.stop()
 
 
 def answers(book: Played) -> list[str]:

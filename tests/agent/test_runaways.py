@@ -2,8 +2,6 @@
 
 import itertools
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from loopback import Answer, Request, Wire
@@ -17,14 +15,6 @@ from studio.backends.backend import Prices
 SAME_CALL = calls("list_files")
 EMPTY = Wire.reply()
 PRICES = Prices(input=1.0, cached=0.25, output=10.0)
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    stage = Stage(tmp_path)
-    await stage.start()
-    yield stage
-    await stage.stop()
 
 
 def assert_stopped(book: Played, *, steps: int, seen: str) -> None:
