@@ -161,7 +161,7 @@ def _goes_headless(parsed: argparse.Namespace) -> bool:
 
 async def _headless(config: Config, parsed: argparse.Namespace, workshop: "Workshop", book: str) -> int:
     from studio.headless import run_headless
-    from studio.wiring import FollowingSession
+    from studio.sessions import FollowingSession
 
     session = await workshop.open(book)
     if isinstance(session, FollowingSession):

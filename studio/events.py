@@ -219,23 +219,44 @@ class Paused(Event, frozen=True, tag="paused"):
     """The run stands still: no call is under way and none starts until `resumed`."""
 
     why: str
-    by: str = "author"  # author | limit | fault | disk: who has to do something about it
+    by: str = "author"  # author | gate | limit | fault | disk: who has to do something about it
 
 
 class Resumed(Event, frozen=True, tag="resumed"):
     """The run goes on after `paused`."""
 
 
+class GateChosen(Event, frozen=True, tag="gate_chosen"):
+    """The author chose where the run stops by itself, to be looked at before it goes on."""
+
+    gate: str  # free: nowhere | chapter: when a chapter is done | step: after each step
+
+
 class QuestionAsked(Event, frozen=True, tag="question_asked"):
-    """The agent waits for the author's answer."""
+    """The agent asks the author something."""
 
     text: str
+    id: str = ""  # of the tool call that asks; "" = the run itself asks
+    waits: bool = True  # nothing goes on until it is answered; False: it is queued, and the agent goes on
 
 
 class AnswerGiven(Event, frozen=True, tag="answer_given"):
-    """The author answered the open question."""
+    """The author answered an open question."""
 
     text: str
+    id: str = ""  # of the question; "" = the one that the run waits for
+
+
+class CowritingStarted(Event, frozen=True, tag="cowriting_started"):
+    """The author and the agent talk the book over, in turns, before any of it is written."""
+
+
+class TurnEnded(Event, frozen=True, tag="turn_ended"):
+    """In co-writing: the agent has said its part, and it is the author's turn."""
+
+
+class CowritingEnded(Event, frozen=True, tag="cowriting_ended"):
+    """The author says go: what was settled goes into outline and bible, and the book is written."""
 
 
 class RunFinished(Event, frozen=True, tag="run_finished"):
@@ -423,8 +444,12 @@ AnyEvent: TypeAlias = (
     | LoopSuspected
     | Paused
     | Resumed
+    | GateChosen
     | QuestionAsked
     | AnswerGiven
+    | CowritingStarted
+    | TurnEnded
+    | CowritingEnded
     | RunFinished
     | RunFailed
     | DiskFault

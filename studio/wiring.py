@@ -1,43 +1,34 @@
 """The one place that builds backend, book, run and session, and hands them to a front end."""
 
 import asyncio
-import contextlib
 import hashlib
 import logging
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from studio import events as ev
 from studio.addresses import KnownAddresses
-from studio.agent.commands import BackendCard, BookCard, Commands, Versions
+from studio.agent.commands import BackendCard, BookCard
 from studio.agent.compression import compressing_of
 from studio.agent.limits import DEFAULT_STEPS, Limits
 from studio.agent.open_book import OpenBook
-from studio.agent.past import BookVersions, PastVersions
-from studio.agent.run import STOPPED, Run
+from studio.agent.run import Run
 from studio.backends.backend import Backend, BackendChoice
 from studio.backends.catalog import open_backend
 from studio.backends.check import check
 from studio.backends.client import is_loopback
 from studio.backends.presets import presets
 from studio.book import layout
-from studio.book.files import Folder
-from studio.book.journal import Journal, peek
-from studio.book.words import count_words
+from studio.book_cards import book_card
 from studio.config import Config, cache_folder, key_of, key_source, log_folder, spill_folders
-from studio.errors import BookError, BookHeld, BookUnsaved, UsageError
+from studio.errors import BookHeld, UsageError
+from studio.sessions import BookSession, FollowingSession
 
 log = logging.getLogger(__name__)
 
 # Without a flag or a setting, a key that is there says which backend its owner means.
-EMBEDDED_HINT = (
-    "Writing with the embedded model, a small one on this machine: it shows what the studio does, not how well a book "
-    "can be written. For a better one see `studio backends`."
-)
-
 _KEYED = ("moonshot", "openrouter")
 
 
@@ -136,7 +127,7 @@ class Workshop:
         """The book's folder. Raises `UsageError` when there is none."""
         return layout.find_book(self._config.projects, book)
 
-    async def open(self, book: str) -> "BookSession | FollowingSession":
+    async def open(self, book: str) -> BookSession | FollowingSession:
         """Open a book, read-only if another studio holds it."""
         root = self.find(book)
         try:
@@ -240,187 +231,3 @@ def _session_of(book: OpenBook) -> str:
     """What a provider may cache this book's calls under: it tells nothing of the book, and stays the same."""
     known = f"{book.root.name}\0{book.settings.prompt}"
     return "studio-" + hashlib.sha256(known.encode("utf-8", "replace")).hexdigest()[:24]
-
-
-class BookSession:
-    """A book opened for writing."""
-
-    held_by = ""
-
-    def __init__(self, book: OpenBook, run: Run) -> None:
-        self._book = book
-        self._run = run
-        self._versions = BookVersions(book)
-
-    @property
-    def root(self) -> Path:
-        """The book's folder."""
-        return self._book.root
-
-    @property
-    def run(self) -> Commands:
-        """What the author can ask."""
-        return self._run
-
-    @property
-    def versions(self) -> BookVersions:
-        """The book's past."""
-        return self._versions
-
-    @property
-    def recovered(self) -> str:
-        """What was found wrong with the journal and mended, for the author; "" normally."""
-        return self._book.journal.recovered
-
-    @property
-    def hint(self) -> str:
-        """How to choose a better model, when this one is the embedded one; "" otherwise."""
-        return EMBEDDED_HINT if self._run.backend_name == "embedded" else ""
-
-    @property
-    def failure(self) -> str:
-        """Why the run failed, also when the record could not take it; "" otherwise."""
-        return self._run.failure
-
-    @property
-    def question(self) -> str:
-        """The agent's open question to the author, or ""."""
-        steering = self._book.steering
-        return steering.question if steering.answer is None else ""
-
-    def history(self) -> Iterator[ev.Event]:
-        """Every event so far."""
-        return iter(self._book.journal.read())
-
-    def subscribe(self, reader: ev.Reader) -> None:
-        """Every event from now on, as it happens."""
-        self._book.stream.subscribe(reader)
-
-    def subscribe_durable(self, reader: ev.Reader) -> None:
-        """Every event from now on, once it is on disk."""
-        self._book.journal.on_committed(reader)
-
-    async def lock(self, file: str, *, locked: bool) -> None:
-        """Lock a file against the agent, or unlock it."""
-        await asyncio.to_thread(self._book.locks.turn, file, locked=locked)
-        await self._book.watcher.scan()
-
-    async def work(self) -> int:
-        """Run until the book is finished, failed or stopped."""
-        return await self._run.work()
-
-    async def close(self) -> None:
-        """Let go of the book."""
-        await self._book.close()
-
-
-class FollowingSession:
-    """A book that another studio writes: its events as they reach the disk, and no commands."""
-
-    recovered = ""
-
-    def __init__(self, root: Path, held_by: str) -> None:
-        self.root = root
-        self.held_by = held_by
-        self.run: Commands = _NoCommands()
-        self._journal = Journal.open_readonly(root)
-        self.versions: Versions = PastVersions(self._journal, held_by)
-        self._readers: list[ev.Reader] = []
-        self._seen = 0
-
-    def history(self) -> Iterable[ev.Event]:
-        """Every event so far; what can't be read now comes with those from now on."""
-        try:
-            for event in self._journal.read():
-                self._seen = event.seq
-                yield event
-        except BookUnsaved as error:
-            log.warning("%s", error)
-
-    def subscribe(self, reader: ev.Reader) -> None:
-        """Every event from now on, once the other studio has written it."""
-        self._readers.append(reader)
-
-    async def lock(self, file: str, *, locked: bool) -> None:
-        """The other studio's to do."""
-        raise BookHeld(self.held_by)
-
-    async def work(self, every: float = 0.3) -> int:
-        """Follow until cancelled or closed, also past a moment when the record can't be read: locked, moved, mended."""
-        readable = True
-        while self._readers:
-            try:
-                new = await asyncio.to_thread(lambda: list(self._journal.read(self._seen)))
-            except BookError as error:
-                if readable:
-                    log.warning("%s", error)
-                new, readable = [], False
-            else:
-                readable = True
-            for event in new:
-                self._seen = event.seq
-                for reader in self._readers:
-                    reader(event)
-            await asyncio.sleep(every)
-        return STOPPED
-
-    async def close(self) -> None:
-        """Stop following."""
-        self._readers.clear()
-        await self._journal.close()
-
-
-class _NoCommands:
-    """The commands of a book we only follow: each does nothing."""
-
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
-    def interrupt(self) -> None: ...
-    def note(self, text: str) -> None: ...
-    def answer(self, text: str) -> None: ...
-    def retry(self) -> None: ...
-    def switch(self, choice: BackendChoice, *, cut: bool = False) -> None: ...
-    def stop(self) -> None: ...
-
-
-def book_card(root: Path) -> BookCard:
-    """What the library says of a book, without opening it for work."""
-    seen = peek(root)
-    words, touched = 0, seen.touched
-    folder = Folder(root)
-    names: list[str] = []
-    with contextlib.suppress(BookError):  # just removed, or closed to us
-        names = folder.names()
-    for name in names:
-        found = folder.stat(name)
-        touched = max(touched, found.st_mtime if found is not None else 0.0)
-        if "/" not in name and name != "outline.md":
-            with contextlib.suppress(BookError):  # as above
-                words += count_words((folder.read_bytes(name) or b"").decode("utf-8", "replace"))
-    if not touched:
-        with contextlib.suppress(OSError):
-            touched = root.stat().st_mtime
-    state = "unfinished"
-    if not seen.readable:
-        state = "unreadable"
-    elif seen.held:
-        state = "open elsewhere"
-    elif seen.last is None:
-        state = "new"
-    elif isinstance(seen.last, ev.RunFinished):
-        state = "finished"
-    elif isinstance(seen.last, ev.RunFailed):
-        state = "failed"
-    return BookCard(name=root.name, title=seen.title or _title(root), words=words, state=state, touched=touched)
-
-
-def _title(root: Path) -> str:
-    try:
-        return layout.load_settings(root).title or root.name
-    except UsageError:
-        return root.name
-
-
-def is_terminal() -> bool:
-    """Whether there is someone to draw for."""
-    return os.isatty(0) and os.isatty(1)

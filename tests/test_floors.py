@@ -15,7 +15,8 @@ PACKAGE = ROOT / "studio"
 FLOORS: list[set[str]] = [
     {"__main__"},
     {"cli"},
-    {"wiring", "replay", "history_command", "tui"},
+    {"wiring"},
+    {"sessions", "book_cards", "replay", "history_command", "tui"},
     {"headless"},
     {"agent"},
     {"book", "backends"},

@@ -26,7 +26,7 @@ class Progress:
         # new | preparing | thinking | writing | working | paused | asking | retrying | finished | failed
         self.state = "new"
         self.detail = ""  # why it is paused, what failed, which question, what is being prepared
-        self.paused_by = ""  # author | limit | fault | disk: who has to do something; holds while `paused`
+        self.paused_by = ""  # author | gate | limit | fault | disk: who has to do something; holds while `paused`
         self.words: dict[str, int] = {}  # words of each file, as last reported
         self.streamed_characters = 0  # since the step began
         self.step_began = 0.0

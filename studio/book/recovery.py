@@ -19,7 +19,7 @@ from studio.book.salvage import Value, is_cut_off, rows
 from studio.errors import BookError
 
 # Raised whenever an older studio could not read what this one writes: new tables, new kinds of events.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;

@@ -9,9 +9,9 @@ import pytest
 from studio import events as ev
 from studio.book.files import Folder
 from studio.book.leavings import copied_from
+from studio.book_cards import book_card
 from studio.errors import PathRefused
 from studio.headless import describe
-from studio.wiring import book_card
 
 ONE = "# One\n\nThe lamp was lit. The door stood open.\n"
 MINE = ONE.replace("was lit", "was blown out")

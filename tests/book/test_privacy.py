@@ -11,8 +11,8 @@ from studio import events as ev
 from studio.book.files import Folder
 from studio.book.journal import Journal, peek
 from studio.book.layout import save_settings
+from studio.book_cards import book_card
 from studio.errors import BookError
-from studio.wiring import book_card
 
 
 @pytest.fixture(autouse=True)

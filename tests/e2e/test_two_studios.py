@@ -15,7 +15,8 @@ from studio import events as ev
 from studio.book.journal import Journal, peek
 from studio.config import load_config
 from studio.errors import BookHeld
-from studio.wiring import FollowingSession, Workshop
+from studio.sessions import FollowingSession
+from studio.wiring import Workshop
 
 SERVED = ["--backend", "openai", "--model", "scripted"]
 
