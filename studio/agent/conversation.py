@@ -3,8 +3,8 @@
 import msgspec
 
 from studio import events as ev
-from studio.agent.plan import is_chapter
 from studio.backends.backend import Message
+from studio.book.names import is_chapter
 
 _LOST = "(What came of this call is not known any more; look at the files.)"
 

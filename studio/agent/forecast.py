@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from studio import events as ev
-from studio.agent.plan import is_chapter
+from studio.book.names import is_chapter
 
 _RANGE = 1.28  # standard deviations to either side: four books of five end within it
 _FEW = 0.35  # share of the mean that a chapter is taken to vary by at least while few are written

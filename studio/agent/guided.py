@@ -12,6 +12,7 @@ from studio.agent.open_book import OpenBook
 from studio.agent.prompts import guided_examples, prompt
 from studio.agent.step import Caller, complete_sentences
 from studio.backends.backend import Backend, Message, Reply, Sampling
+from studio.book.outline import chapters as chapters_of
 from studio.book.words import count_words
 
 MIN_WORDS = 180  # a chapter shorter than this is gone on with
@@ -26,7 +27,6 @@ _NUMBERS = {
         ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], 1
     )
 }
-_CHAPTER_LINE = re.compile(r"^(?:#+\s*)?(?:chapter\s+)?(\d+)\s*[.):–—-]\s*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 _CONTINUES = re.compile(r"chapter_(\d+)\.md")
 
 
@@ -189,10 +189,9 @@ def chapters_asked(request: str) -> int | None:
 
 
 def chapter_titles(outline: str) -> list[str]:
-    """The chapters an outline names: its numbered lines, in order, without the numbers."""
-    return [match.group(2).strip().rstrip("*_#").lstrip("*_") for match in _CHAPTER_LINE.finditer(outline)][
-        :MAX_CHAPTERS
-    ]
+    """The numbered chapters of an outline, in order: a prologue would take a number that is another's."""
+    named = [one for one in chapters_of(outline) if one.number is not None]
+    return [one.title or f"Chapter {one.number}" for one in named][:MAX_CHAPTERS]
 
 
 def trim_title(text: str) -> str:

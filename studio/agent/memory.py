@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from studio import events as ev
-from studio.agent.progress import is_chapter
 from studio.agent.prompts import prompt
+from studio.book.names import is_chapter
 
 TokensOf = Callable[[str], int]
 

@@ -1,15 +1,19 @@
-"""What the outline plans, against what is on disk: for what tools tell the agent."""
+"""What the outline plans, against what is on disk: for what tools tell the agent, and what a finished step tells.
 
-from collections.abc import Sequence
+`book/outline.py` reads the outline; nothing here does.
+"""
 
-from studio.agent.progress import is_chapter
+from collections.abc import Iterable, Sequence
+
 from studio.book.files import Folder
 from studio.book.layout import BookSettings
-from studio.book.outline import OUTLINE, Chapter, Entry, chapter_of, chapters
+from studio.book.names import OUTLINE, is_chapter
+from studio.book.outline import Chapter, Entry, chapter_of, chapters, number_of
 from studio.book.targets import Target, plain_target
 from studio.errors import BookError, BookUnsaved
 
 _SHOWN = 6  # chapters still to write that are named
+_MOST = 400  # chapters of a plan; a longer list is none
 
 
 def plan_of(folder: Folder) -> list[Chapter]:
@@ -20,6 +24,53 @@ def plan_of(folder: Folder) -> list[Chapter]:
         raise
     except BookError:  # no UTF-8: left alone
         return []
+
+
+def wanted(plan: Sequence[Chapter], count: int | None) -> list[Chapter]:
+    """The chapters the book is to have: those of the outline, else as many as the author asks in book.yaml."""
+    return list(plan[:_MOST]) or [Chapter(number=number) for number in range(1, min(count or 0, _MOST) + 1)]
+
+
+def wanted_of(folder: Folder, settings: BookSettings) -> list[Chapter]:
+    """The chapters that a book is to have as it stands on disk. Raises `BookUnsaved`."""
+    return wanted(plan_of(folder), settings.chapters)
+
+
+def missing(plan: Sequence[Chapter], files: Iterable[str], removed: Iterable[str] = ()) -> list[Chapter]:
+    """Which of the planned chapters have no file.
+
+    Args:
+        files: the book's files.
+        removed: files that the author took away: their chapters are wanted no more.
+    """
+    parts = [name for name in files if is_chapter(name)]
+    if len(parts) >= len(plan):
+        return []  # as many as are planned, whatever they are called
+    names = [*parts, *filter(is_chapter, removed)]
+    numbers = {number_of(name) for name in names}
+    held = [chapter_of(plan, name) for name in names]
+    return [one for one in plan if one not in held and (one.number is None or one.number not in numbers)]
+
+
+def words_asked(plan: Sequence[Chapter], asked: str | int) -> int:
+    """Words of a chapter, in the middle of what is asked for and over all of the plan; 0 = nothing is asked.
+
+    Args:
+        asked: what stands in book.yaml, for chapters of which the outline says nothing.
+    """
+    usual = plain_target(asked)
+    of_each = [one.target or usual for one in plan] or [usual]
+    targets = [target for target in of_each if target is not None]
+    return sum(target.low + target.high for target in targets) // (2 * len(targets)) if targets else 0
+
+
+def aims(folder: Folder, settings: BookSettings) -> dict[str, int]:
+    """What a finished step tells of the plan: `planned` and `planned_words` of `StepFinished`."""
+    try:
+        plan = wanted_of(folder, settings)
+    except BookUnsaved:
+        plan = wanted([], settings.chapters)  # it is told where the outline is read for its own sake
+    return {"planned": len(plan), "planned_words": words_asked(plan, settings.words_per_chapter)}
 
 
 def asked_of(plan: Sequence[Chapter], settings: BookSettings, file: str, text: str) -> tuple[str, Target | None]:
@@ -46,3 +97,20 @@ def _name(chapter: Chapter) -> str:
     parts = [str(chapter.number) if chapter.number is not None else "", f"“{chapter.title}”" if chapter.title else ""]
     target = f" ({chapter.target} words)" if chapter.target else ""
     return " ".join(part for part in parts if part) + target
+
+
+def name_of(chapter: Chapter) -> str:
+    """A chapter as one speaks of it: `chapter 3`, `“Epilogue”`."""
+    return f"chapter {chapter.number}" if chapter.number is not None else f"“{chapter.title}”"
+
+
+def listed(lacking: Sequence[Chapter]) -> str:
+    """`3, 5-9, 12, “Epilogue”`."""
+    spans: list[tuple[int, int]] = []
+    for number in [one.number for one in lacking if one.number is not None]:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1] = spans[-1][0], number
+        else:
+            spans.append((number, number))
+    told = [str(a) if a == b else f"{a}-{b}" for a, b in spans]
+    return ", ".join(told + [name_of(one) for one in lacking if one.number is None])

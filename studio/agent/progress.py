@@ -2,7 +2,7 @@
 
 from studio import events as ev
 from studio.agent.forecast import Pace
-from studio.agent.plan import is_chapter as is_chapter  # where the others look for it
+from studio.book.names import is_chapter as is_chapter  # where the others look for it
 
 # A backend to switch to is prepared beside the run; one that stands still does so until it says otherwise.
 _STANDING = ("paused", "asking", "retrying")

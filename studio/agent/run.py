@@ -16,7 +16,7 @@ from studio.agent.guided import Guide
 from studio.agent.limits import Allowance, Limits
 from studio.agent.loops import nudge
 from studio.agent.open_book import OpenBook
-from studio.agent.plan import aims
+from studio.agent.planned import aims
 from studio.agent.prompts import prompt
 from studio.agent.retries import Schedule
 from studio.agent.steering import Untold

@@ -1,8 +1,12 @@
-"""Names of a book's files as its record has them: a record may come from anywhere, as the book may. Pure."""
+"""Names of a book's files: which are the story, and which of a record's can't be the book's, for a record may come from
+anywhere. Pure.
+"""
 
 from collections.abc import Callable, Iterable
 
 from studio import events as ev
+
+OUTLINE = "outline.md"
 
 # Whatever is read, written or removed because an event names it.
 _NAMED: dict[type[ev.Event], Callable[..., Iterable[str]]] = {
@@ -14,6 +18,11 @@ _NAMED: dict[type[ev.Event], Callable[..., Iterable[str]]] = {
     ev.RestoreBegun: lambda event: event.files,
     ev.ChapterReviewed: lambda event: (event.file, event.report),
 }
+
+
+def is_chapter(name: str) -> bool:
+    """Whether a file of the book is part of the story itself, by its name."""
+    return "/" not in name and name != OUTLINE
 
 
 def stays_inside(name: str) -> bool:

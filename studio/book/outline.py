@@ -5,10 +5,12 @@ bullets, 第三章. Pure; whatever stands there, it never raises, and what can't
 import re
 from bisect import bisect
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 
 import msgspec
 
+from studio.book.names import OUTLINE as OUTLINE
 from studio.book.numerals import CHINESE, numeral
 from studio.book.outline_lines import (
     DRAFTED,
@@ -26,13 +28,13 @@ from studio.book.outline_lines import (
     stated_status,
     title_of,
 )
-from studio.book.outline_table import rows_of
+from studio.book.outline_table import bare_rows_of, rows_of
 from studio.book.targets import Target, find_target
 
-OUTLINE = "outline.md"
 STATUSES = (PLANNED, DRAFTED, REVIEWED, FINISHED)  # in the order a chapter goes through them
 
 _MOST_LINES = 20_000
+_KEPT = 1_000_000  # characters of an outline that is remembered as read
 _MOST_LISTS = 20
 _FILE_NUMBER = re.compile(rf"第\s?([\d{CHINESE}]+)\s?[章回]|(\d{{1,4}})")
 
@@ -47,6 +49,7 @@ class Chapter(msgspec.Struct, frozen=True, kw_only=True):
     cause: str = ""  # why the next chapter follows from this one
     file: str = ""  # where the outline names it
     line: int = 0  # of the outline less its front matter, from 0
+    text: str = ""  # the lines below its headline, as they stand there
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,21 +68,35 @@ class _Found(msgspec.Struct):
 
 
 def chapters(outline: str) -> list[Chapter]:
-    """The chapters an outline names, in order, each number once."""
+    """The chapters an outline names, in order, each number once.
+
+    It is read anew when it has changed only: it is asked for at every tool call, and thirty pages take 10 ms.
+    """
+    return list(_read_once(outline) if len(outline) <= _KEPT else _read_whole(outline))
+
+
+def _read_whole(outline: str) -> list[Chapter]:
     lines = list(islice(lines_of(outline), _MOST_LINES))
     marks = {at: mark for at, line in enumerate(lines) if (mark := chapter_mark(line)) is not None}
     sure = {at for at, mark in marks.items() if mark.is_sure}
     # A prologue alone makes no list of chapters: the numbered lines beside it do.
     counted = any(marks[at].number is not None for at in sure)
+    if not counted:
+        bare = _best_run(lines, {at: mark for at, mark in marks.items() if mark.is_bare})
+        if [mark.number for mark in bare.values()][:2] == [1, 2]:
+            sure, counted = sure | set(bare), True
     heads = {at for at in sure if lines[at].level}
     under = _under_a_heading(lines, marks, sure if counted else set())
     chosen: dict[int, Mark] = {at: marks[at] for at in sure} | {at: marks.get(at) or mark for at, mark in under.items()}
     rows = list(rows_of(lines))
-    if not (counted or under or rows):
-        numbered = {at: mark for at, mark in marks.items() if not mark.is_sure}
+    numbered = {at: mark for at, mark in marks.items() if not (mark.is_sure or mark.is_bare)}
+    if counted:
+        chosen |= _before_the_first(lines, numbered, {at: marks[at] for at in sure})
+    elif not (under or rows):
         chosen |= _best_run(lines, {at: mark for at, mark in numbered.items() if lines[at].level}) or _best_run(
             lines, numbered
         )
+        rows = bare_rows_of(lines) if not any(mark.number is not None for mark in chosen.values()) else []
     renumbered = _through_parts(lines, {at: mark for at, mark in chosen.items() if at in heads})
     found = [
         _Found(at, _read(lines, at, renumbered.get(at, mark), chosen), 0 if at in heads else 2)
@@ -104,6 +121,19 @@ def chapters(outline: str) -> list[Chapter]:
     return _merged(found)
 
 
+_read_once = lru_cache(maxsize=4)(_read_whole)
+
+
+def _before_the_first(
+    lines: Sequence[Line], numbered: Mapping[int, Mark], sure: Mapping[int, Mark]
+) -> Mapping[int, Mark]:
+    """Numbered lines that lead up to the first "Chapter 3": the author wrote the first two more shortly."""
+    first = min(at for at, mark in sure.items() if mark.number is not None)
+    run = _best_run(lines, {at: mark for at, mark in numbered.items() if at < first})
+    numbers = [mark.number for mark in run.values()]
+    return run if numbers and numbers == list(range(1, sure[first].number or 0)) else {}
+
+
 def _under_a_heading(lines: Sequence[Line], marks: Mapping[int, Mark], sure: Collection[int]) -> dict[int, Mark]:
     """What stands under "Chapters": the numbered headings or lines there, else headings or items in their order."""
     found: dict[int, Mark] = {}
@@ -111,7 +141,11 @@ def _under_a_heading(lines: Sequence[Line], marks: Mapping[int, Mark], sure: Col
         end = _section_end(lines, start)
         if any(at in sure for at in range(start + 1, end)):
             continue
-        inside = {at: marks[at] for at in range(start + 1, end) if at in marks and not marks[at].is_sure}
+        inside = {
+            at: marks[at]
+            for at in range(start + 1, end)
+            if at in marks and not marks[at].is_sure and not marks[at].is_bare
+        }
         run = _best_run(lines, {at: mark for at, mark in inside.items() if lines[at].level}) or _best_run(lines, inside)
         found |= run or _unnumbered(lines, range(start + 1, end))
     return found
@@ -182,6 +216,7 @@ def _read(lines: Sequence[Line], at: int, mark: Mark, chosen: Mapping[int, Mark]
         cause=stated_cause(line, below),
         file=mark.file,
         line=at,
+        text="\n".join(lines[one].raw for one in _block(lines, at, chosen)).strip("\n"),
     )
 
 
@@ -222,7 +257,7 @@ def _merged(found: list[_Found]) -> list[Chapter]:
 
 
 def _filled(known: Chapter, other: Chapter) -> Chapter:
-    fields = ("title", "target", "status", "cause", "file")
+    fields = ("title", "target", "status", "cause", "file", "text")
     blanks = {name: getattr(other, name) for name in fields if not getattr(known, name)}
     return msgspec.structs.replace(known, **blanks)
 

@@ -14,6 +14,7 @@ PLANNED, DRAFTED, REVIEWED, FINISHED = "planned", "drafted", "reviewed", "finish
 _LONGEST = 600  # characters of a line that are looked at for marks: beyond them stands prose
 _LINE = re.compile(r"(?P<hashes>#{1,6}(?=\s))?(?P<bullet>[-*+•·](?=\s))?\s*(?:\[(?P<tick>[ xX✓✔])\]\s+)?(?P<rest>.*)")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_QUOTED = re.compile(r"(?:>\s?)+")
 
 _OPEN = r"[*_~`\"“«\[(《]{0,4}\s?"
 _CHAPTER = (
@@ -34,6 +35,7 @@ _NAMED = re.compile(
 OPENS = re.compile(r"(?:prolog|prólogo|序章|楔子)", re.IGNORECASE)
 _SEPARATED = re.compile(r"\s*(?:[*_~`\"”»\])》]{0,4}\s*(?:[:：.、|(（\[–—→-]|$)|[*_]{2})")
 _SEPARATED_CHINESE = re.compile(rf"{_SEPARATED.pattern}|\s+[^。，,]{{1,40}}$")
+_BARE = re.compile(r"\s[^.!?;。！？]{1,80}")
 PART = re.compile(
     rf"\W*(?:(?:part|act|book|volume|teil|partie|parte|tome)\s+{NUMERAL}(?![^\W_])|第\s?[\d{CHINESE}]+\s?[部卷篇幕])",
     re.I,
@@ -109,16 +111,20 @@ class Mark(msgspec.Struct, frozen=True):
 
     number: int | None  # None: a prologue, an epilogue
     rest: str  # the line after the number
-    is_sure: bool  # it says that it is a chapter; else it is a numbered line
+    is_sure: bool  # it says that it is a chapter; else it is a numbered line, or `is_bare`
     file: str = ""
+    is_bare: bool = False  # "Chapter 3 Landfall": a title, or the beginning of a sentence
 
 
 def lines_of(outline: str) -> Iterator[Line]:
     """Every line of an outline, comments and front matter left out."""
     text = _COMMENT.sub("", split_front_matter(outline)[1])
     for raw in text.splitlines():
-        body = raw.expandtabs(4).strip(" ")
-        indent = len(raw.expandtabs(4)) - len(raw.expandtabs(4).lstrip(" "))
+        wide = raw.expandtabs(4)
+        if wide.lstrip(" ")[:1] == ">":
+            wide = _QUOTED.sub("", wide.lstrip(" "), count=1)
+        body = wide.strip(" ")
+        indent = len(wide) - len(wide.lstrip(" "))
         match = _LINE.fullmatch(body)
         if match is None:  # a separator of Unicode within
             yield Line(body, indent, 0, False, "", raw)
@@ -137,13 +143,12 @@ def chapter_mark(line: Line) -> Mark | None:
         return Mark(int(match["number"]), match["rest"], True, match["file"])
     for pattern, separated in ((_MARKED, _SEPARATED), (_MARKED_CHINESE, _SEPARATED_CHINESE)):
         match = pattern.match(text)
-        # "Chapter 3 shows why" in running text names no chapter; a heading does.
-        if (
-            match
-            and (line.level or separated.match(match["rest"]))
-            and (number := numeral(match["number"])) is not None
-        ):
-            return Mark(number, match["rest"], True)
+        if match and (number := numeral(match["number"])) is not None:
+            # "Chapter 3 shows why" in running text names no chapter; a heading does.
+            if line.level or separated.match(match["rest"]):
+                return Mark(number, match["rest"], True)
+            if _BARE.fullmatch(match["rest"]):
+                return Mark(number, match["rest"], False, is_bare=True)
     if (match := _NAMED.match(text)) and (line.level or line.is_item or text[:2] == "**"):
         return Mark(None, match["rest"], True)
     if (match := _NUMBERED.match(text)) and (number := numeral(match["number"])) is not None:

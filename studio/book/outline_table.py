@@ -54,6 +54,34 @@ def rows_of(lines: Sequence[Line]) -> Iterator[Row]:
             yield row
 
 
+def bare_rows_of(lines: Sequence[Line]) -> list[Row]:
+    """The longest table without a heading of its own whose rows count up from one: number, title, and what else."""
+    runs: list[list[Row]] = [[]]
+    for at, line in enumerate(lines):
+        cells = _cells(line.raw)
+        if len(cells) > 1 and _is_rule(line.raw):
+            continue
+        row = _bare_row(at, cells) if len(cells) > 1 else None
+        if row is None or row.mark.number != len(runs[-1]) + 1:
+            runs.append([])
+        if row is not None and row.mark.number == len(runs[-1]) + 1:
+            runs[-1].append(row)
+    best = max(runs, key=len)
+    return best if len(best) > 1 else []
+
+
+def _bare_row(at: int, cells: list[str]) -> Row | None:
+    row = _row(at, cells, {"number": 0, "title": 1})
+    rest = [cell[:200] for cell in cells[2:]]
+    if row is None:
+        return None
+    return msgspec.structs.replace(
+        row,
+        target=next((target for cell in rest if (target := plain_target(cell))), None),
+        status=next((status for cell in rest if (status := status_of(cell))), ""),
+    )
+
+
 def _is_rule(raw: str) -> bool:
     return "-" in raw and "|" in raw and set(raw.strip()) <= set("|:- \t")
 

@@ -122,7 +122,17 @@ def test_chinese_headings_and_lists() -> None:
         ("## Kapitel 1: A\nUmfang: 3.000 Wörter\n", ["A"]),
         ("## Chapter 2: B\n## Chapter 1: A\n", ["A", "B"]),
         ("## Prologue\n## Chapter 1: A\n## Interlude\n## Chapter 2: B\n", ["Prologue", "A", "Interlude", "B"]),
+        ("- **Chapter 1 — A**\n- **Chapter 2 — B**\nAs in chapter 9.\n", ["A", "B"]),
+        ("| 1 | A | 3,000 |\n| 2 | B | 2,000 |\n", ["A", "B"]),
+        ("| 1 | A | done |\n|---|---|---|\n| 2 | B | |\n| 1912 | flood | |\n", ["A", "B"]),
+        ("## 第1章 A\n## 第2章 B\n", ["A", "B"]),
+        ("### 1) A\nIt is 1912.\n1912: the flood\n### 2) B\n", ["A", "B"]),
+        ("> ## Chapter 1: A\n> She comes.\n>\n> ## Chapter 2: B\n", ["A", "B"]),
+        ("Chapter 1 A\nShe comes.\n\nChapter 2 B\n", ["A", "B"]),
+        ("1. A\n2) B\n## Chapter 3: C\n", ["A", "B", "C"]),
+        ("1. Mara\n2. Elio\n3. Ada\n## Chapter 3: C\n", ["C"]),
         ("Mara is 31. Chapter 3 shows why.\nChapter 2 is hard\n", []),
+        ("# Salt\n\nA woman leaves in 1912.\n", []),
         ("", []),
     ],
 )
@@ -220,11 +230,33 @@ WILD = st.lists(
                 "## Chapter 3: X", "# Part 2", "## Chapters", "| # | Title |", "|---|---|", "| 1 | A |", "3. C",
                 "III) D", "- [x] Chapter 99999: ", "第百万章", "**", "---", "chapter_0001.md", "→", "(", "<!--",
                 "\x1b]0;", "１２. Ü", "Target: 99999999999999999999 words", "## Prologue", "   2. b", "\u2028",
-                "Chapter ²", "十万万万字", "٣. x",
+                "Chapter ²", "十万万万字", "٣. x", "> 1. q", "| 1 | A |", "| 2 | B |", "Chapter 1 A", "Chapter 2 B",
             ]
         ),
     )
 )  # fmt: skip
+
+
+@given(st.text(), st.integers(1, 50))
+def test_whatever_stands_around_a_list_its_chapters_are_found(around: str, count: int) -> None:
+    around = around.replace("hapter", "").replace("<!--", "")
+    outline = around + "\n\n" + "\n".join(f"## Chapter {number}: X" for number in range(1, count + 1))
+    assert [one.number for one in chapters(outline)] == list(range(1, count + 1))
+
+
+def test_a_chapter_s_lines_are_kept_as_they_stand() -> None:
+    plan = chapters("# Plan\n\n## Chapter 1: A\n\n- **Status:** drafted\n  She comes.\n\n## Chapter 2: B\n\n# End\nx\n")
+    assert [one.text for one in plan] == ["- **Status:** drafted\n  She comes.", ""]
+
+
+def test_an_outline_is_read_once_and_nobody_changes_what_another_gets() -> None:
+    outline = "".join(f"## Chapter {n}: T{n}\n\nTarget: 3,000 words\nLeads to: so {n}\n" for n in range(1, 61))
+    chapters(outline).clear()
+    assert len(chapters(outline)) == 60
+    began = time.process_time()
+    for _ in range(100):
+        chapters(outline)
+    assert time.process_time() - began < 0.3  # read anew each time it would be a second
 
 
 @given(WILD)
@@ -258,6 +290,9 @@ def test_no_outline_is_too_odd(lines: list[str]) -> None:
         "一",
         "## Chapter 1: A\n- x\n",
         "[done]",
+        "> ",
+        "| 1 | A |\n",
+        "Chapter 1 A\n",
     ],
 )
 def test_a_huge_outline_takes_no_long_time(piece: str) -> None:

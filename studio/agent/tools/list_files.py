@@ -1,8 +1,8 @@
 """list_files: what the book consists of, with word counts, who touched what last, and where the plan stands."""
 
 from studio.agent.planned import asked_of, plan_of, unwritten
-from studio.agent.progress import is_chapter
 from studio.agent.tool import NoArguments, Tool, ToolContext
+from studio.book.names import is_chapter
 from studio.book.outline import board
 from studio.book.texts import texts
 from studio.book.words import count_words

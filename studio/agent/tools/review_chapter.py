@@ -6,12 +6,12 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from studio.agent.critique import DROP, MOST_CHANGES, Critique, figures, lost, mean, read_critique, report
-from studio.agent.progress import is_chapter
 from studio.agent.prompts import prompt, rubric
 from studio.agent.tool import Tool, ToolContext, ToolRefused
 from studio.backends.backend import Message
 from studio.book.journal import sha256_of
 from studio.book.layout import load_settings, reading_order
+from studio.book.names import is_chapter
 from studio.book.words import count_words
 from studio.errors import BookError, BookUnsaved, ContextOverflow
 from studio.events import ChapterReviewed
