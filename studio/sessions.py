@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from studio import events as ev
+from studio.agent.board import KINDS, Board
+from studio.agent.board_reading import known_from, known_of, read_board
 from studio.agent.commands import Commands, Versions
 from studio.agent.open_book import OpenBook
 from studio.agent.past import BookVersions, PastVersions
 from studio.agent.run import STOPPED, Run
 from studio.backends.backend import BackendChoice
+from studio.book.files import Folder
 from studio.book.journal import Journal
 from studio.errors import BookError, BookHeld, BookUnsaved
 
@@ -68,6 +71,11 @@ class BookSession:
         steering = self._book.steering
         return steering.question if steering.answer is None else ""
 
+    async def board(self) -> Board:
+        """The chapters as planned and as they stand now, and the bible."""
+        known = known_of(self._book.ledger, self._book.chapters)
+        return await asyncio.to_thread(read_board, self._book.folder, known)
+
     def history(self) -> Iterator[ev.Event]:
         """Every event so far."""
         return iter(self._book.journal.read())
@@ -107,6 +115,10 @@ class FollowingSession:
         self.versions: Versions = PastVersions(self._journal, held_by)
         self._readers: list[ev.Reader] = []
         self._seen = 0
+
+    async def board(self) -> Board:
+        """The chapters as planned and as they stand now, and the bible."""
+        return await asyncio.to_thread(lambda: read_board(Folder(self.root), known_from(self._journal.of(*KINDS))))
 
     def history(self) -> Iterable[ev.Event]:
         """Every event so far; what can't be read now comes with those from now on."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from studio.agent.board import Board
 from studio.backends.backend import BackendChoice as BackendChoice  # front ends take it from here
 from studio.book.history import Revision
 from studio.book.provenance import Sentence
@@ -114,6 +115,9 @@ class Session(Protocol):
     @property
     def versions(self) -> Versions:
         """The book's past."""
+
+    async def board(self) -> Board:
+        """The chapters as planned and as they stand now, and the bible. Raises `StudioError`."""
 
     def history(self) -> Iterable[Event]:
         """Every event of the journal so far, in order."""

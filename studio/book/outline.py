@@ -13,12 +13,8 @@ import msgspec
 from studio.book.names import OUTLINE as OUTLINE
 from studio.book.numerals import CHINESE, numeral
 from studio.book.outline_lines import (
-    DRAFTED,
-    FINISHED,
     OPENS,
     PART,
-    PLANNED,
-    REVIEWED,
     Line,
     Mark,
     chapter_mark,
@@ -29,36 +25,16 @@ from studio.book.outline_lines import (
     title_of,
 )
 from studio.book.outline_table import bare_rows_of, rows_of
-from studio.book.targets import Target, find_target
-
-STATUSES = (PLANNED, DRAFTED, REVIEWED, FINISHED)  # in the order a chapter goes through them
+from studio.book.plan import DRAFTED, PLANNED, REVIEWED
+from studio.book.plan import STATUSES as STATUSES
+from studio.book.plan import Chapter as Chapter
+from studio.book.plan import Entry as Entry
+from studio.book.targets import find_target
 
 _MOST_LINES = 20_000
 _KEPT = 1_000_000  # characters of an outline that is remembered as read
 _MOST_LISTS = 20
 _FILE_NUMBER = re.compile(rf"第\s?([\d{CHINESE}]+)\s?[章回]|(\d{{1,4}})")
-
-
-class Chapter(msgspec.Struct, frozen=True, kw_only=True):
-    """A chapter as the outline plans it."""
-
-    number: int | None  # None: a prologue, an epilogue
-    title: str = ""
-    target: Target | None = None
-    status: str = ""  # one of `STATUSES`, or "" where the outline says nothing
-    cause: str = ""  # why the next chapter follows from this one
-    file: str = ""  # where the outline names it
-    line: int = 0  # of the outline less its front matter, from 0
-    text: str = ""  # the lines below its headline, as they stand there
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A chapter of the board: as planned, and as it stands on disk."""
-
-    chapter: Chapter
-    file: str  # "" = there is none yet
-    words: int
-    status: str  # one of `STATUSES`
 
 
 class _Found(msgspec.Struct):

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 import msgspec
 
 from studio.book.numerals import CHINESE, NUMERAL, numeral
+from studio.book.plan import DRAFTED, FINISHED, PLANNED, REVIEWED
 from studio.book.targets import without_target
 from studio.book.words import split_front_matter
-
-PLANNED, DRAFTED, REVIEWED, FINISHED = "planned", "drafted", "reviewed", "finished"
 
 _LONGEST = 600  # characters of a line that are looked at for marks: beyond them stands prose
 _LINE = re.compile(r"(?P<hashes>#{1,6}(?=\s))?(?P<bullet>[-*+•·](?=\s))?\s*(?:\[(?P<tick>[ xX✓✔])\]\s+)?(?P<rest>.*)")

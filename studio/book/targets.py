@@ -2,11 +2,8 @@
 
 import re
 
-import msgspec
-
 from studio.book.numerals import CHINESE, numeral
-
-SHORT = 0.8  # of the least that was asked for: below it a chapter is too short
+from studio.book.plan import Target as Target
 
 _LEAST, _MOST = 20, 100_000  # words: beyond these a figure is something else
 _FIGURE = (
@@ -30,20 +27,6 @@ _PLAIN = re.compile(rf"\s*{_ABOUT}{_RANGE}[\s-]?(?:{_UNIT})?\W*", re.IGNORECASE)
 # What there is, not what is asked.
 _IS_THERE = re.compile(r"(?:actual|current|so far|written|now|已写|现有|現有)\W{0,6}$", re.IGNORECASE)
 _WAS_THERE = re.compile(r"\W{0,3}(?:so far|written|done|on disk|already|already)\b", re.IGNORECASE)
-
-
-class Target(msgspec.Struct, frozen=True):
-    """Words a chapter should have, from the least to the most; both the same for one figure."""
-
-    low: int
-    high: int
-
-    def __str__(self) -> str:
-        return f"{self.low:,}" if self.low == self.high else f"{self.low:,}-{self.high:,}"
-
-    def is_missed_by(self, words: int) -> bool:
-        """Whether a chapter of so many words is too short."""
-        return words < SHORT * self.low
 
 
 def find_target(text: str) -> Target | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from textual.app import App, SuspendNotSupported
 
+from studio.book.files import Folder
 from studio.errors import StudioError
 
 _FALLBACKS = ("nano", "vim", "vi")
@@ -55,6 +56,13 @@ async def edit_in_terminal(app: App[Any], file: Path) -> None:
         app.refresh(layout=True)
     if code:
         raise StudioError(f"The editor {command[0]} ended with {code}; what it saved is taken in.")
+
+
+async def edit_book_file(app: App[Any], root: Path, file: str) -> None:
+    """As `edit_in_terminal`, with a file of a book. Raises `StudioError` too when it is none of the book's any more."""
+    if file not in Folder(root).names():  # gone, or a link to elsewhere by now
+        raise StudioError(f"{file} is no file of the book any more.")
+    await edit_in_terminal(app, root / file)
 
 
 @contextmanager

@@ -11,10 +11,13 @@ import pytest
 from textual.pilot import Pilot
 
 from studio import events as ev
+from studio.agent.board import Board
+from studio.agent.board_reading import known_from, read_board
 from studio.agent.commands import BackendCard, BackendChoice, BookCard, Versions
 from studio.agent.open_book import OpenBook
 from studio.agent.past import BookVersions, PastVersions
 from studio.book import layout
+from studio.book.files import Folder
 from studio.book.journal import Journal
 from studio.book.manuscript import Mode
 from studio.book.room import Space
@@ -80,15 +83,20 @@ class PlayedSession:
         self.working = False
         self.locked: set[str] = set()
         self._history = list(history)
+        self._since: list[ev.Event] = []
         self._readers: list[ev.Reader] = []
 
     def history(self) -> Iterable[ev.Event]:
         return iter(self._history)
 
+    async def board(self) -> Board:
+        return await asyncio.to_thread(read_board, Folder(self.root), known_from(self._history + self._since))
+
     def subscribe(self, reader: ev.Reader) -> None:
         self._readers.append(reader)
 
     def tell(self, *events: ev.Event) -> None:
+        self._since += events
         for event in events:
             for reader in self._readers:
                 reader(event)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events, on, work
@@ -10,22 +10,23 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
+from textual.signal import Signal
 from textual.widgets import OptionList, Static
 from textual.worker import Worker, WorkerCancelled, WorkerState
 
 from studio import events as ev
 from studio.agent.commands import BackendCard, Session
 from studio.agent.progress import Progress
-from studio.book.files import Folder
 from studio.errors import BookError, StudioError
 from studio.tui.asked import Asked, asked_words, is_over, waits_for_retry
 from studio.tui.book_files import BookFiles
 from studio.tui.countdown import seconds_left
-from studio.tui.editor import edit_in_terminal
+from studio.tui.editor import edit_book_file
 from studio.tui.feed import joined
 from studio.tui.fit import one_line, shown
 from studio.tui.live import Live
 from studio.tui.screens.backend_dialog import BackendDialog
+from studio.tui.screens.board import BoardScreen
 from studio.tui.screens.help import HelpScreen
 from studio.tui.screens.history import HistoryScreen
 from studio.tui.screens.line_dialog import LineDialog
@@ -59,6 +60,7 @@ class DeskScreen(Screen[int]):
         Binding("i", "say", "note", priority=True, tooltip="say something to the agent, or answer it"),
         Binding("e", "edit", "edit", tooltip="open the chapter in $VISUAL or $EDITOR"),
         Binding("h", "history", "history", tooltip="every version of every file; put one back"),
+        Binding("B", "board", "board", tooltip="every chapter: planned, drafted, reviewed, finished; and the bible"),
         Binding("b", "backend", "backend", tooltip="another backend or model, after this reply or at once"),
         Binding("t", "app.next_theme", "theme", tooltip="the next theme"),
         Binding("r", "retry", "try again", tooltip="make the call that failed again, now"),
@@ -112,6 +114,7 @@ class DeskScreen(Screen[int]):
         self._live = Live()
         self._files = BookFiles()
         self._inbox: list[ev.Event] = []
+        self._told: Signal[Sequence[ev.Event]] = Signal(self, "told")  # what came, once the desk's folds have it
         self._panes = Panes(id="panes")
         self._asked = Asked.NOTHING
         self._last_key = 0.0
@@ -183,6 +186,8 @@ class DeskScreen(Screen[int]):
         self._dirty = False
         for event in joined(came):
             self._take(event)
+        if came:
+            self._told.publish(came)
         reading = self._panes.reading
         if reading and any(isinstance(e, ev.FileWritten | ev.AuthorEdited) and e.file == reading for e in came):
             self._read(reading)
@@ -395,9 +400,7 @@ class DeskScreen(Screen[int]):
             self.notify(missing, markup=False)
             return
         try:
-            if file not in Folder(self._session.root).names():  # gone, or a link to elsewhere by now
-                raise StudioError(f"{file} is no file of the book any more.")
-            await edit_in_terminal(self.app, self._session.root / file)
+            await edit_book_file(self.app, self._session.root, file)
         except StudioError as error:
             self.notify(shown(str(error)), severity="warning", markup=False, timeout=8)
         self._dirty = True
@@ -422,6 +425,22 @@ class DeskScreen(Screen[int]):
     def action_history(self) -> None:
         """h."""
         self.app.push_screen(HistoryScreen(self._session.versions, self._session.root.name, clock=self._clock))
+
+    def action_board(self) -> None:
+        """B."""
+        session, feed = self._session, self._panes.feed
+        board = BoardScreen(
+            session.board, session.root, progress=self._progress, writing=lambda: feed.live, told=self._told
+        )
+        self.app.push_screen(board, self._read_from_board)
+
+    def _read_from_board(self, file: str | None) -> None:
+        if file and file == self._panes.feed.live:
+            self.action_live()
+        elif file:
+            self._read(file)
+        if file and self.has_class("narrow"):
+            self.action_pane("prose")
 
     def action_search(self) -> None:
         """/."""

@@ -1,9 +1,16 @@
-"""The tabs of a small desk: one pane at a time, chosen by its number, Tab or a click."""
+"""Tabs: one pane at a time, chosen by its number, Tab or a click."""
 
+from collections.abc import Mapping
+
+from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
+
+from studio.tui.fit import fit
+
+_LONGEST = 20  # cells of a title
 
 
 class PaneTabs(Widget):
@@ -23,8 +30,16 @@ class PaneTabs(Widget):
     def __init__(self, titles: dict[str, str], *, id: str | None = None) -> None:
         """`titles`: by the pane's name, in order."""
         super().__init__(id=id)
-        self._labels = {name: f" {number} {title} " for number, (name, title) in enumerate(titles.items(), 1)}
+        self._labels: dict[str, str] = {}
         self._current = ""
+        self.retitle(titles)
+
+    def retitle(self, titles: Mapping[str, str]) -> None:
+        """Other tabs."""
+        self._labels = {
+            name: f" {number} {fit(title, _LONGEST)} " for number, (name, title) in enumerate(titles.items(), 1)
+        }
+        self.refresh()
 
     def show(self, current: str) -> None:
         """Mark the pane that is shown."""
@@ -44,7 +59,7 @@ class PaneTabs(Widget):
         """Which tab was hit."""
         at = event.x - 1
         for name, label in self._labels.items():
-            if 0 <= at < len(label):
+            if 0 <= at < cell_len(label):
                 self.post_message(self.Chosen(name))
                 return
-            at -= len(label)
+            at -= cell_len(label)
