@@ -21,7 +21,7 @@ from studio.redact import Redactor
 if TYPE_CHECKING:
     from studio.wiring import Workshop
 
-FLAGS = ("projects", "backend", "model", "base_url", "context", "max_steps", "budget", "max_hours", "theme")
+FLAGS = ("projects", "backend", "model", "base_url", "context", "max_steps", "budget", "max_hours", "theme", "gate")
 
 EPILOG = """\
 With no key and no flag the studio writes with the embedded model, on this machine.
@@ -257,6 +257,7 @@ def _parser() -> argparse.ArgumentParser:
     writing.add_argument("--max-steps", metavar="N", help="pause after this many model calls (300)")
     writing.add_argument("--budget", metavar="USD", help="pause when this much is spent")
     writing.add_argument("--max-hours", metavar="H", help="pause after so many hours of work, pauses left out")
+    writing.add_argument("--gate", metavar="GATE", help="stop by itself after each chapter or step, or free: nowhere")
     writing.add_argument("--theme", metavar="NAME", help="colours of the desk")
 
     parser = _Parser(

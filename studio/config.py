@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from studio.errors import UsageError
+from studio.events import GATES, Gate
 from studio.redact import Redactor
 from studio.settings_file import load_settings_file
 
@@ -28,13 +29,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     budget: float | None = None  # US dollars
     max_hours: float | None = None  # of work on a book
     theme: str | None = None
+    gate: Gate | None = None  # where a run stops by itself; default free
     compress_at: Annotated[float, msgspec.Meta(ge=0.3, le=0.95)] | None = None  # share of the window; default 0.9
     summary_every: Annotated[int, msgspec.Meta(ge=1)] | None = None  # steps between two kept summaries; default 50
     first_byte_timeout: float | None = None  # seconds a server may read a prompt before its reply begins; default 600
     idle_timeout: float | None = None  # seconds it may be silent within a reply; default 300
 
 
-_NEEDED = {"compress_at": "a share of the window from 0.3 to 0.95 is needed"}
+_NEEDED = {
+    "compress_at": "a share of the window from 0.3 to 0.95 is needed",
+    "gate": f"one of {', '.join(GATES)} is needed",
+}
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

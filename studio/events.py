@@ -6,9 +6,14 @@ and what a model is sent are folds of this stream. Nothing of ours is imported h
 
 import re
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
+
+Gate: TypeAlias = Literal["free", "chapter", "step"]
+"""Where a run stops by itself, to be looked at before it goes on: nowhere, when a chapter is done, after each step."""
+
+GATES: tuple[Gate, ...] = ("free", "chapter", "step")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -49,6 +54,7 @@ class RunStarted(Event, frozen=True, tag="run_started"):
     model: str
     context: int  # tokens the conversation may take
     base_url: str = ""  # where it was reached, "" for the preset's own
+    gate: str = ""  # where it stops by itself, as for `gate_chosen`; "" = not known
 
 
 class ConversationStarted(Event, frozen=True, tag="conversation_started"):
@@ -155,6 +161,7 @@ class StepFinished(Event, frozen=True, tag="step_finished"):
     cost: float | None  # US dollars of this step; None = the price is unknown
     planned: int = 0  # chapters the book is to have, by its outline or its author; 0 = not known
     planned_words: int = 0  # of a chapter, as the author asks; 0 = not known
+    done: tuple[str, ...] = ()  # chapters that became done with it
 
 
 class CallAccounted(Event, frozen=True, tag="call_accounted"):
@@ -199,6 +206,7 @@ class ChapterReviewed(Event, frozen=True, tag="chapter_reviewed"):
     report: str  # name of the file under notes/reviews/
     reply: str = ""  # sha256 of the reader's words, kept as a version with the text that was read
     id: str = ""  # of the tool call that asked for it: after a crash it is not asked for again
+    rounds: int = 0  # that the book allows a chapter; 0 = not known
 
 
 class LimitNear(Event, frozen=True, tag="limit_near"):

@@ -11,6 +11,7 @@ from typing import IO, Protocol, TextIO
 import msgspec
 
 from studio import events as ev
+from studio.agent import gates
 from studio.agent.commands import Commands
 from studio.agent.fact_watch import told_author
 from studio.agent.limits import describe_near
@@ -55,6 +56,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base_url: str | None = None
     context: int | None = None
     cut: bool = False
+    gate: ev.Gate | None = None
 
 
 async def run_headless(
@@ -207,8 +209,10 @@ def describe(event: ev.Event) -> str:
             return f"⟳ the agent may be going round in circles: {diagnosis}"
         case ev.DiskFault(error=error):
             return f"! {error}"
-        case ev.Paused(why=why):
-            return f"‖ paused: {why}"
+        case ev.Paused(why=why, by=by):
+            return f"‖ paused: {why}" + ("; `studio resume` goes on" if by == "gate" else "")
+        case ev.GateChosen(gate=gate):
+            return f"‖ stops {gates.WORDS.get(gate, gate)}"
         case ev.Resumed():
             return "▶ going on"
         case ev.QuestionAsked(text=text):
@@ -243,9 +247,9 @@ class _Waiting:
             case ev.Paused(by="disk"):
                 pass  # on disk, it is over
             case ev.Paused(by=by):
-                # A limit or a fault is for whoever reads the exit code; a pause of the author's waits for `resume`.
+                # A limit or a fault is for whoever reads the exit code; what the author wished waits for `resume`.
                 self._waits = True
-                if by != "author" or not self._attended:
+                if by not in ("author", "gate") or not self._attended:
                     self._run.stop()
             case ev.QuestionAsked():
                 self._waits = True
@@ -334,6 +338,10 @@ def _obey(line: str, run: Commands, complain: Callable[[str], None]) -> None:
                 run.note(asked.text)
             case "answer":
                 run.answer(asked.text)
+            case "gate" if asked.gate:
+                run.gate(asked.gate)
+            case "gate":
+                raise msgspec.ValidationError(f"`gate` needs a `gate`: {', '.join(ev.GATES)}")
             case "switch" if asked.backend:
                 choice = BackendChoice(
                     backend=asked.backend, model=asked.model, base_url=asked.base_url, context=asked.context
@@ -344,5 +352,5 @@ def _obey(line: str, run: Commands, complain: Callable[[str], None]) -> None:
             case unknown:
                 raise msgspec.ValidationError(f"there is no command `{unknown}`")
     except msgspec.DecodeError as error:
-        known = "pause, resume, retry, interrupt, note, answer, switch, stop"
+        known = "pause, resume, retry, interrupt, note, answer, gate, switch, stop"
         complain(f'That is no command ({error}); write {{"command":"…"}} with {known}.')

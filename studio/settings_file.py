@@ -4,10 +4,11 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 import yaml
+from msgspec.structs import fields
 
 from studio.errors import UsageError
 
@@ -100,7 +101,7 @@ def read_settings_file(path: Path) -> bytes | None:
 def parse_settings(body: bytes, name: str, kind: type[T]) -> T:
     """As `load_settings_file`, for a file's bytes; `name` is what errors call the file."""
     value, lines = parse_mapping(body, name)
-    known = {field.encode_name for field in msgspec.structs.fields(kind)}
+    known = {field.encode_name for field in fields(kind)}
     for key in value:
         if key not in known:
             raise UsageError(
@@ -116,7 +117,16 @@ def parse_settings(body: bytes, name: str, kind: type[T]) -> T:
         if not key:
             raise UsageError(f"{name}: {reason[:1].lower()}{reason[1:]}; add it.") from error
         where = f", line {lines[key][0] + 1}" if key in lines else ""
+        if choices := next((_choices(field.type) for field in fields(kind) if field.encode_name == key), ()):
+            reason = f"it is one of {', '.join(choices)}"
         raise UsageError(f"{name}{where}: `{key}` can't be this ({reason}).") from error
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    """The words that a setting of this type can be; none when it is another kind of type."""
+    if get_origin(kind) is Literal:
+        return tuple(map(str, get_args(kind)))
+    return next(filter(None, map(_choices, get_args(kind))), ())
 
 
 def parse_mapping(body: bytes, name: str) -> tuple[dict[str, Any], dict[str, tuple[int, int]]]:

@@ -147,7 +147,17 @@ class Workshop:
             await opened.close()
             raise
         limits = self._limits(opened)
-        run = Run(opened, backend, open_backend, limits, pause_on_fault=self._pause_on_fault, compressing=compressing)
+        run = Run(
+            opened,
+            backend,
+            open_backend,
+            limits,
+            pause_on_fault=self._pause_on_fault,
+            compressing=compressing,
+            gate=opened.settings.gate or settings.gate or "free",
+        )
+        if self._config.flags.gate:
+            run.gate(self._config.flags.gate)
         return BookSession(opened, run)
 
     def refuse_early(self) -> None:

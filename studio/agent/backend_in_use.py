@@ -141,6 +141,7 @@ class BackendInUse:
                 model=self.now.model,
                 context=self.now.context,
                 base_url=self.now.base_url,
+                gate=self._book.gates.now,
             )
         )
 

@@ -11,7 +11,7 @@ from studio.backends.backend import BackendChoice as BackendChoice  # front ends
 from studio.book.history import Revision
 from studio.book.provenance import Sentence
 from studio.book.room import Space
-from studio.events import Event, Reader
+from studio.events import Event, Gate, Reader
 
 
 class Commands(Protocol):
@@ -41,6 +41,9 @@ class Commands(Protocol):
         Args:
             cut: once the other is ready, cut the reply in flight (what arrived is kept) instead of awaiting its end.
         """
+
+    def gate(self, gate: Gate) -> None:
+        """Stop by itself there from now on; `gate_chosen` says so, unless it does already."""
 
     def stop(self) -> None:
         """End the run now, resumable; the run's `work()` returns once all is saved."""

@@ -67,6 +67,14 @@ class Guide:
         call = work.call(reply.text)
         return msgspec.structs.replace(reply, tool_calls=(call,), finish_reason="tool_calls")
 
+    def writes_next(self) -> str:
+        """The chapter whose prose the next step is for; "" = it is for something else."""
+        pieces = dict(self._pieces)  # asking is no piece
+        try:
+            return self._next().file
+        finally:
+            self._pieces = pieces
+
     # --- what comes next ------------------------------------------------------------------------------------------
 
     def _next(self) -> Work:

@@ -9,6 +9,7 @@ from studio.agent.chapters import Chapters
 from studio.agent.conversation import Conversation
 from studio.agent.decisions import Decisions
 from studio.agent.fact_watch import FactWatch
+from studio.agent.gates import Gates
 from studio.agent.loops import Loops
 from studio.agent.progress import Progress
 from studio.agent.spending import Spending
@@ -46,6 +47,7 @@ class OpenBook:
         self.decisions = Decisions()
         self.spending = Spending()
         self.loops = Loops()
+        self.gates = Gates()
         self.history = History()
         self.chapters = Chapters()
         self.locks = Locks(root)
@@ -83,6 +85,7 @@ class OpenBook:
         self.decisions.apply(event)
         self.spending.apply(event)
         self.loops.apply(event)
+        self.gates.apply(event)
         self.history.apply(event)
         self.chapters.apply(event)
         self.restoring.apply(event)

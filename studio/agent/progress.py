@@ -33,6 +33,7 @@ class Progress:
         self.question = ""  # the open question to the author
         self.disk_fault = ""  # what the disk refuses now; "" when it takes what it is given
         self.retry_at = 0.0  # seconds since the epoch when the failed call is made again; holds while `retrying`
+        self.gate = "free"  # where it stops by itself: free | chapter | step
         self.pace = Pace()  # what the chapters took so far
 
     @property
@@ -54,6 +55,9 @@ class Progress:
             case ev.RunStarted():
                 self._use(event)
                 self.state, self.detail, self.disk_fault = "working", "", ""
+                self.gate = event.gate or self.gate
+            case ev.GateChosen(gate=gate):
+                self.gate = gate
             case ev.BackendSwitched():
                 self._use(event)
                 if event.context_tokens is not None:

@@ -12,6 +12,7 @@ from studio.agent.bounds import MOST_CALLS
 from studio.agent.compression import Compressing, Compression
 from studio.agent.controls import Controls, Interrupted, Stopped
 from studio.agent.disk_watch import DiskWatch
+from studio.agent.gates import is_short
 from studio.agent.guided import Guide
 from studio.agent.limits import Allowance, Limits
 from studio.agent.loops import nudge
@@ -46,6 +47,7 @@ class Run:
         pause_on_fault: bool = True,
         schedule: Schedule | None = None,
         compressing: Compressing | None = None,
+        gate: ev.Gate = "free",
     ) -> None:
         """Make a run, not begun.
 
@@ -57,8 +59,10 @@ class Run:
             pause_on_fault: when a backend gives up, wait paused for the author; else fail.
             schedule: how patient it is with a backend that fails; None = as usual.
             compressing: when the conversation gives way to a summary; None = as usual.
+            gate: where it stops by itself, unless the author has chosen in this run or one before.
         """
         self._book = book
+        book.gates.configured = gate
         self._allowance = Allowance(limits, book.conversation, book.progress, book.spending)
         self._pause_on_fault = pause_on_fault
         self._record = book.record
@@ -132,6 +136,11 @@ class Run:
     def switch(self, choice: BackendChoice, *, cut: bool = False) -> None:
         """Prepare the other backend beside the run; it takes over before the next call."""
         self._in_use.switch(choice, cut=cut)
+
+    def gate(self, gate: ev.Gate) -> None:
+        """Stop by itself there from now on."""
+        if gate != self._book.gates.now:
+            self._record(ev.GateChosen(gate=gate))
 
     def stop(self) -> None:
         """End now, resumable."""
@@ -225,6 +234,8 @@ class Run:
             self._finish_step()
         elif conversation.is_between_calls and (why := self._allowance.reached() or self._loop()):
             self._controls.pause(why, by="limit")
+        elif conversation.is_between_calls and (why := self._book.gates.due()):
+            self._controls.pause(why, by="gate")
         elif not conversation.messages:
             self._begin()
         elif self._compression.is_asked:
@@ -362,6 +373,7 @@ class Run:
         self._disk.worked()
         conversation, backend = self._book.conversation, self._backend
         usage = conversation.usage or ev.Usage(estimated=True)
+        done = self._book.gates.becomes_done(self._is_short) if self._book.gates.has_drafts else ()
         self._record(
             ev.StepFinished(
                 step=conversation.step,
@@ -369,7 +381,14 @@ class Run:
                 context_tokens=usage.prompt_tokens + usage.completion_tokens,
                 cost=cost_of(backend, usage),
                 **aims(self._book.folder, self._book.settings),
+                done=done,
             )
         )
         for warning in (*self._allowance.warnings(), *self._book.loops.warnings()):
             self._record(warning)
+
+    def _is_short(self, file: str) -> bool:
+        """Whether more of a chapter's text is to come."""
+        if self._backend.guided:
+            return self._guide.writes_next() == file
+        return is_short(self._book.folder, self._book.settings, file)

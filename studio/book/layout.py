@@ -16,6 +16,7 @@ import msgspec
 import yaml
 
 from studio.errors import BookError, UsageError
+from studio.events import Gate
 from studio.settings_file import load_settings_file, parse_mapping, parse_settings, read_settings_file
 
 SETTINGS = "book.yaml"
@@ -39,6 +40,7 @@ class BookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     chapters: Annotated[int, msgspec.Meta(ge=1)] | None = None
     review_rounds: Annotated[int, msgspec.Meta(ge=0)] = 2  # how often a chapter is read by the rubric at most
     budget: Annotated[float, msgspec.Meta(ge=0)] | None = None  # US dollars
+    gate: Gate | None = None  # where a run stops by itself, to be looked at
     locked: list[str] | str = []  # files the agent may not change, or one; `bible/*` for all of a folder
     order: list[str] = []  # chapter files in reading order, when their names don't say it
 

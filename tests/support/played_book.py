@@ -157,6 +157,9 @@ class Stage:
         idle: float | None = None,
         within: float = LONGEST,
         compressing: Compressing | None = None,
+        gate: ev.Gate = "free",
+        guided: bool = False,
+        stays: bool = False,
         author: Callable[[Run, ev.Event], None] | None = None,
     ) -> Played:
         """Write the book, or go on with it, to the end of one run.
@@ -171,6 +174,9 @@ class Stage:
             idle: seconds the server may be silent.
             within: seconds the book may take.
             compressing: when the conversation gives way to a summary.
+            gate: where it stops by itself.
+            guided: the model is one that can't call tools.
+            stays: the author stays at a pause or a question, and `author` does something about it.
             author: sees every event, and may do something about it.
         """
         self._script = list(script)
@@ -183,6 +189,7 @@ class Stage:
         def open_one(choice: BackendChoice) -> Any:
             opened: Any = open_backend(choice, key_of=lambda variable: KEY, cache=cache_folder(), idle=idle)
             opened.prices = prices or opened.prices
+            opened.guided = guided
             return opened
 
         choice = BackendChoice(backend=backend, model=model, base_url=self._server.url, context=context)
@@ -194,6 +201,7 @@ class Stage:
             pause_on_fault=False,
             schedule=SWIFT,
             compressing=compressing,
+            gate=gate,
         )
         events: list[ev.Event] = []
 
@@ -201,7 +209,7 @@ class Stage:
             events.append(event)
             if author is not None:
                 author(run, event)
-            if isinstance(event, ev.Paused | ev.QuestionAsked):  # nobody is there to answer
+            if isinstance(event, ev.Paused | ev.QuestionAsked) and not stays:  # nobody is there to answer
                 run.stop()
             elif impatient and isinstance(event, ev.BackendFault):
                 asyncio.get_running_loop().call_soon(run.retry)

@@ -64,6 +64,9 @@ class Commanded:
     def switch(self, choice: BackendChoice, *, cut: bool = False) -> None:
         self.calls.append(("cut over" if cut else "switch", choice))
 
+    def gate(self, gate: ev.Gate) -> None:
+        self.calls.append(("gate", gate))
+
     def stop(self) -> None:
         self.calls.append(("stop", None))
         self.stopped.set()

@@ -68,6 +68,7 @@ async def _read(context: ToolContext, file: str, most: int) -> ChapterReviewed:
             report=_report_name(context, file, len(rounds) + 1),
             reply=sha256_of(reply),
             id=context.write_id,
+            rounds=most,
         ),
         reply,
         text,
