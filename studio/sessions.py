@@ -7,6 +7,7 @@ from pathlib import Path
 
 from studio import events as ev
 from studio.agent.commands import Commands, Versions
+from studio.agent.cowriting import Cowriting
 from studio.agent.open_book import OpenBook
 from studio.agent.past import BookVersions, PastVersions
 from studio.agent.run import STOPPED, Run
@@ -67,6 +68,11 @@ class BookSession:
         """The agent's open question to the author, or ""."""
         steering = self._book.steering
         return steering.question if steering.answer is None else ""
+
+    @property
+    def cowriting(self) -> Cowriting:
+        """Where the talk before the book stands."""
+        return self._book.progress.cowriting
 
     def history(self) -> Iterator[ev.Event]:
         """Every event so far."""
@@ -160,4 +166,5 @@ class _NoCommands:
     def answer(self, text: str) -> None: ...
     def retry(self) -> None: ...
     def switch(self, choice: BackendChoice, *, cut: bool = False) -> None: ...
+    def go(self) -> None: ...
     def stop(self) -> None: ...

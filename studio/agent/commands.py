@@ -41,6 +41,9 @@ class Commands(Protocol):
             cut: once the other is ready, cut the reply in flight (what arrived is kept) instead of awaiting its end.
         """
 
+    def go(self) -> None:
+        """End the talk before the book: what was settled is put into files, and the book is written. Else nothing."""
+
     def stop(self) -> None:
         """End the run now, resumable; the run's `work()` returns once all is saved."""
 
@@ -159,8 +162,12 @@ class Studio(Protocol):
     def backends(self) -> list[BackendCard]:
         """Every preset."""
 
-    def create(self, prompt: str, name: str | None = None) -> str:
-        """Start a book; returns its name. Raises `StudioError` (empty prompt, name taken, folder unwritable)."""
+    def create(self, prompt: str, name: str | None = None, *, cowrite: bool = False) -> str:
+        """Start a book, talked over first if `cowrite`; returns its name.
+
+        Raises:
+            StudioError: the prompt is empty, the name taken, the folder can't be written.
+        """
 
     async def open(self, book: str) -> Session:
         """Open a book, read-only if another studio holds it. Raises `StudioError`."""

@@ -21,6 +21,7 @@ from studio.agent.prompts import prompt
 from studio.agent.retries import Schedule
 from studio.agent.steering import Untold
 from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, fits, keep_partial
+from studio.agent.talk import Talk
 from studio.agent.telling import message, room_in
 from studio.agent.tool import ToolContext
 from studio.backends.backend import Backend, BackendChoice, Sampling
@@ -65,6 +66,7 @@ class Run:
         self._controls = Controls(book.record)
         self._caller = Caller(book.conversation, self._controls, book.record, schedule, self._allowance.money_left)
         self._guide = Guide(book)
+        self._talk = Talk(book, self._controls)
         self._disk = DiskWatch(book.journal, book.folder, self._controls, book.record)
         self._is_settled = False
         self._was_refused = False  # a write may lie half-way, and is looked at before it is made again
@@ -132,6 +134,10 @@ class Run:
     def switch(self, choice: BackendChoice, *, cut: bool = False) -> None:
         """Prepare the other backend beside the run; it takes over before the next call."""
         self._in_use.switch(choice, cut=cut)
+
+    def go(self) -> None:
+        """End the talk before the book."""
+        self._talk.go()
 
     def stop(self) -> None:
         """End now, resumable."""
@@ -223,6 +229,8 @@ class Run:
             await self._carry_out(conversation.pending[0])
         elif conversation.replied and not conversation.step_finished:
             self._finish_step()
+        elif conversation.is_between_calls and await self._talk.carry_out():
+            pass
         elif conversation.is_between_calls and (why := self._allowance.reached() or self._loop()):
             self._controls.pause(why, by="limit")
         elif not conversation.messages:
@@ -245,8 +253,7 @@ class Run:
         return diagnosis and f"the agent gets nowhere. {diagnosis} A note may help it, or another model"
 
     def _begin(self) -> None:
-        settings = self._book.settings
-        self._record(ev.ConversationStarted(system=prompt("system"), prompt=prompt("brief", prompt=settings.prompt)))
+        self._record(ev.ConversationStarted(system=prompt("system"), prompt=self._talk.begin()))
 
     # --- a step ---------------------------------------------------------------------------------------------------
 
@@ -268,10 +275,10 @@ class Run:
             return
         await book.journal.durable()
         if backend.guided:
-            reply = await self._guide.reply(self._caller, backend)
+            reply = await (self._talk if self._talk.is_on else self._guide).reply(self._caller, backend)
         else:
             try:
-                sampling = Sampling(must_call=conversation.idle_replies > 0)
+                sampling = Sampling(must_call=conversation.idle_replies > 0 and not self._talk.is_on)
                 reply = await self._caller.reply(backend, conversation.messages, toolbox.SPECS, self._emit, sampling)
             except ContextOverflow as overflow:
                 self._in_use.tell_window()
@@ -309,7 +316,7 @@ class Run:
         parts = [cut_message(conversation, self._kept_of)] if conversation.cut_why else []
         room = room_in(self._backend.context)
         parts.append(await asyncio.to_thread(lambda: message(untold, book.journal.text, book.texts(), room)))
-        parts.append(nudge(conversation, book.loops))
+        parts.append(self._talk.told(nudge(conversation, book.loops)))
         return "\n\n".join(part for part in parts if part)
 
     def _kept_of(self, file: str) -> str:
@@ -323,6 +330,8 @@ class Run:
         settled = conversation.settled.get(write_id)
         if conversation.calls_done >= MOST_CALLS:
             ok, result = False, prompt("call_refused", most=MOST_CALLS)
+        elif refusal := self._talk.refusal(call):
+            ok, result = False, refusal
         elif settled is not None:
             ok, result = True, settled  # it was on disk already when an earlier run ended
         else:
