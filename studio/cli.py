@@ -90,9 +90,14 @@ def _bare(config: Config, parsed: argparse.Namespace) -> int:
 
 def _new(config: Config, parsed: argparse.Namespace) -> int:
     workshop = _workshop(config, parsed)
+    if parsed.cowrite and not parsed.json and (parsed.headless or not _is_terminal()):
+        raise UsageError(
+            "There is nobody to talk the book over with: use --cowrite in a terminal, or with --json and the author's "
+            "turns on stdin."
+        )
     workshop.refuse_early()
     _check_theme(config)
-    book = workshop.create(parsed.prompt, parsed.name)
+    book = workshop.create(parsed.prompt, parsed.name, cowrite=parsed.cowrite)
     return _work(config, parsed, workshop, book)
 
 
@@ -147,7 +152,8 @@ def _history(config: Config, parsed: argparse.Namespace) -> int:
 def _work(config: Config, parsed: argparse.Namespace, workshop: "Workshop", book: str) -> int:
     if _goes_headless(parsed):
         return asyncio.run(_headless(config, parsed, workshop, book))
-    return _desk(config, book, getattr(parsed, "note", None), getattr(parsed, "from_summary", None))
+    said = {"note": getattr(parsed, "note", None), "go": getattr(parsed, "go", False)}
+    return _desk(config, book, getattr(parsed, "from_summary", None), **said)
 
 
 def _goes_headless(parsed: argparse.Namespace) -> bool:
@@ -173,6 +179,8 @@ async def _headless(config: Config, parsed: argparse.Namespace, workshop: "Works
         _complain(session.hint, config.redact)
     if getattr(parsed, "note", None):
         session.run.answer(parsed.note)
+    if getattr(parsed, "go", False):
+        session.run.go()
     return await run_headless(
         session,
         json=parsed.json,
@@ -191,7 +199,7 @@ def _check_theme(config: Config) -> None:
         load_themes(theme_folders(config.folder)).get(str(theme))
 
 
-def _desk(config: Config, book: str | None, note: str | None = None, from_summary: int | None = None) -> int:
+def _desk(config: Config, book: str | None, from_summary: int | None = None, **said: Any) -> int:
     from studio.tui.app import StudioApp
     from studio.tui.themes import load_themes, theme_folders
 
@@ -204,7 +212,7 @@ def _desk(config: Config, book: str | None, note: str | None = None, from_summar
         themes=themes,
         theme=None if theme is None else str(theme),
         book=book,
-        note=note,
+        **said,
     )
     code = app.run()
     if app.failure:
@@ -278,10 +286,16 @@ def _parser() -> argparse.ArgumentParser:
 
     new = command("new", _new, "Start a book.", writing)
     new.add_argument("prompt", metavar="PROMPT", help="what the book should be")
+    new.add_argument(
+        "--cowrite",
+        action="store_true",
+        help="talk the book over first, in turns, until you say go",
+    )
     new.add_argument("--name", metavar="N", help="the folder's name; else made from the prompt")
     resume = command("resume", _resume, "Go on with a book.", writing)
     resume.add_argument("book", metavar="BOOK", help="the folder's name, or its path")
     resume.add_argument("--note", metavar="TEXT", help="a note to the agent, or the answer to its open question")
+    resume.add_argument("--go", action="store_true", help="end the talk before the book: have it written now")
     resume.add_argument(
         "--from-summary",
         metavar="STEP",

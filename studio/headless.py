@@ -13,6 +13,7 @@ import msgspec
 from studio import events as ev
 from studio.agent import gates
 from studio.agent.commands import Commands
+from studio.agent.cowriting import YOUR_TURN, Cowriting
 from studio.agent.fact_watch import told_author
 from studio.agent.limits import describe_near
 from studio.backends.backend import BackendChoice
@@ -32,6 +33,10 @@ class DurableSession(Protocol):
     @property
     def failure(self) -> str:
         """Why `work` returned 1; "" otherwise."""
+
+    @property
+    def cowriting(self) -> Cowriting:
+        """Where the talk before the book stands."""
 
     def subscribe(self, reader: ev.Reader) -> None:
         """Call `reader` with every event as it happens, on disk or not."""
@@ -74,7 +79,7 @@ async def run_headless(
         complain: says a sentence on stderr.
         commands: where commands come from, one JSON object a line; None = nobody can answer or resume.
     """
-    waiting = _Waiting(session.run, attended=commands is not None)
+    waiting = _Waiting(session.run, session.cowriting, attended=commands is not None)
     printer = json_printer(out) if json else TextPrinter(out)
     gone = _StopWhenUnread(printer, session.run)
     session.subscribe_durable(gone)
@@ -83,7 +88,10 @@ async def run_headless(
     signalled = _stop_on_signals(session.run)
     if commands is not None:
         _read_commands(commands, session.run, waiting, complain)
+    waiting.begin()
     code = await session.work()
+    if session.cowriting.is_authors_turn:
+        complain(YOUR_TURN)
     failure = session.failure
     try:
         await session.close()
@@ -217,6 +225,12 @@ def describe(event: ev.Event) -> str:
             return "▶ going on"
         case ev.QuestionAsked(text=text):
             return f"? {text}"
+        case ev.CowritingStarted():
+            return "■ the book is talked over first; nothing is written before you say go"
+        case ev.TurnEnded():
+            return "› it is your turn"
+        case ev.CowritingEnded():
+            return "› go"
         case ev.RunFinished(reason=reason):
             return f"■ finished: {reason}"
         case _:
@@ -237,13 +251,21 @@ def _tell_disk(event: ev.Event, complain: Callable[[str], None]) -> None:
 class _Waiting:
     """Ends a run that waits for an author who can't be there."""
 
-    def __init__(self, run: Commands, *, attended: bool) -> None:
+    def __init__(self, run: Commands, talk: Cowriting, *, attended: bool) -> None:
         self._run = run
+        self._talk = talk
         self._attended = attended
         self._waits = False
 
+    def begin(self) -> None:
+        """A talk that stands at the author's turn may need no event to wait."""
+        if self._talk.is_authors_turn and not self._attended:
+            self._run.stop()
+
     def __call__(self, event: ev.Event) -> None:
         match event:
+            case ev.TurnEnded():
+                self.begin()
             case ev.Paused(by="disk"):
                 pass  # on disk, it is over
             case ev.Paused(by=by):
@@ -263,7 +285,7 @@ class _Waiting:
     def author_left(self) -> None:
         """No command can come any more."""
         self._attended = False
-        if self._waits:
+        if self._waits or self._talk.is_authors_turn:
             self._run.stop()
 
 
@@ -342,6 +364,8 @@ def _obey(line: str, run: Commands, complain: Callable[[str], None]) -> None:
                 run.gate(asked.gate)
             case "gate":
                 raise msgspec.ValidationError(f"`gate` needs a `gate`: {', '.join(ev.GATES)}")
+            case "go":
+                run.go()
             case "switch" if asked.backend:
                 choice = BackendChoice(
                     backend=asked.backend, model=asked.model, base_url=asked.base_url, context=asked.context
@@ -352,5 +376,5 @@ def _obey(line: str, run: Commands, complain: Callable[[str], None]) -> None:
             case unknown:
                 raise msgspec.ValidationError(f"there is no command `{unknown}`")
     except msgspec.DecodeError as error:
-        known = "pause, resume, retry, interrupt, note, answer, gate, switch, stop"
+        known = "pause, resume, retry, interrupt, note, answer, go, gate, switch, stop"
         complain(f'That is no command ({error}); write {{"command":"…"}} with {known}.')

@@ -9,6 +9,7 @@ from studio import events as ev
 from studio.agent.board import KINDS, Board
 from studio.agent.board_reading import known_from, known_of, read_board
 from studio.agent.commands import Commands, Versions
+from studio.agent.cowriting import Cowriting
 from studio.agent.open_book import OpenBook
 from studio.agent.past import BookVersions, PastVersions
 from studio.agent.run import STOPPED, Run
@@ -75,6 +76,11 @@ class BookSession:
         """The chapters as planned and as they stand now, and the bible."""
         known = known_of(self._book.ledger, self._book.chapters)
         return await asyncio.to_thread(read_board, self._book.folder, known)
+
+    @property
+    def cowriting(self) -> Cowriting:
+        """Where the talk before the book stands."""
+        return self._book.progress.cowriting
 
     def history(self) -> Iterator[ev.Event]:
         """Every event so far."""
@@ -173,4 +179,6 @@ class _NoCommands:
     def retry(self) -> None: ...
     def switch(self, choice: BackendChoice, *, cut: bool = False) -> None: ...
     def gate(self, gate: ev.Gate) -> None: ...
+
+    def go(self) -> None: ...
     def stop(self) -> None: ...

@@ -119,9 +119,9 @@ class Workshop:
         is_wanted = is_chosen or is_configured or bool(preset.key_variable) or bool(found.facts)
         return ("✗" if is_wanted else "–"), (f"{facts} — " if facts else "") + found.problem
 
-    def create(self, prompt: str, name: str | None = None) -> str:
-        """Start a book; returns its name."""
-        return layout.create_book(self._config.projects, prompt, name).name
+    def create(self, prompt: str, name: str | None = None, *, cowrite: bool = False) -> str:
+        """Start a book, talked over first if `cowrite`; returns its name."""
+        return layout.create_book(self._config.projects, prompt, name, cowrite=cowrite).name
 
     def find(self, book: str) -> Path:
         """The book's folder. Raises `UsageError` when there is none."""

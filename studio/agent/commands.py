@@ -45,6 +45,9 @@ class Commands(Protocol):
     def gate(self, gate: Gate) -> None:
         """Stop by itself there from now on; `gate_chosen` says so, unless it does already."""
 
+    def go(self) -> None:
+        """End the talk before the book: what was settled is put into files, and the book is written. Else nothing."""
+
     def stop(self) -> None:
         """End the run now, resumable; the run's `work()` returns once all is saved."""
 
@@ -166,8 +169,12 @@ class Studio(Protocol):
     def backends(self) -> list[BackendCard]:
         """Every preset."""
 
-    def create(self, prompt: str, name: str | None = None) -> str:
-        """Start a book; returns its name. Raises `StudioError` (empty prompt, name taken, folder unwritable)."""
+    def create(self, prompt: str, name: str | None = None, *, cowrite: bool = False) -> str:
+        """Start a book, talked over first if `cowrite`; returns its name.
+
+        Raises:
+            StudioError: the prompt is empty, the name taken, the folder can't be written.
+        """
 
     async def open(self, book: str) -> Session:
         """Open a book, read-only if another studio holds it. Raises `StudioError`."""

@@ -12,6 +12,7 @@ import msgspec
 from studio import events as ev
 from studio.agent import memory_check, recall, toolbox
 from studio.agent.conversation import Conversation
+from studio.agent.cowriting import Stage
 from studio.agent.memory import (
     NOTES_PART,
     Material,
@@ -223,7 +224,7 @@ class Compression:
         """The model's summary, or "" when what it gives is no good. Raises as `Caller.aside`."""
         backend, why = self._backend(), ""
         for _ in range(_TRIES):
-            asked = request(round(ASKED * plan.digest), why)
+            asked = request(round(ASKED * plan.digest), why, in_talk=self._book.progress.cowriting.is_on)
             sent = self._fitting(asked, plan)
             if sent is None:
                 log.warning("the conversation is too long for its own summary")
@@ -264,6 +265,7 @@ class Compression:
             edits=[edit for edit in book.steering.edited if edit.seq not in untold],
             files=self._files(),
             listing=listing(self._context()),
+            next=self._next_words(),
         )
         # What was lost is put back as an index behind it; in a small room what is pinned comes first.
         most = max(plan.room - recall.room(backend.context), plan.room * 3 // 4)
@@ -306,8 +308,16 @@ class Compression:
     def _files(self) -> list[tuple[str, str]]:
         return [(name, text) for name, text in texts(self._book.folder) if text is not None]
 
+    def _next_words(self) -> str:
+        talk = self._book.progress.cowriting
+        if talk.is_on:
+            return prompt("cowriting_talk")
+        return "" if talk.stage is Stage.OFF else prompt("cowriting_over")
+
     def _open_question(self) -> str:
         steering = self._book.steering
+        if self._book.progress.cowriting.is_on:
+            return self._conversation.last_text  # what stands so far is in no file yet
         return steering.question if steering.answer is None else ""
 
     def _tokens_of(self, backend: Backend) -> TokensOf:

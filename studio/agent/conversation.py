@@ -123,6 +123,10 @@ class Conversation:
                 self.summaries[step] = summary
             case ev.TitleGiven(title=title):
                 self.title = title
+            case ev.TurnEnded():
+                self.idle_replies = 0  # words alone are what a talk is made of
+            case ev.CowritingEnded():
+                self.idle_replies, self.finish_refused = 0, False
             case ev.NoteGiven() | ev.AnswerGiven():
                 # The author spoke: a finished book goes on, and the count of idle replies begins anew.
                 self.finished = ""

@@ -21,10 +21,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from studio import events as ev
-from studio.agent.plan import is_chapter
 from studio.agent.planned import asked_of, plan_of
 from studio.book.files import Folder
 from studio.book.layout import BookSettings
+from studio.book.names import is_chapter
 from studio.book.words import count_words
 from studio.errors import BookError, BookUnsaved
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from studio import events as ev
+from studio.agent import guided_talk
 from studio.agent.open_book import OpenBook
 from studio.agent.prompts import guided_examples, prompt
 from studio.agent.step import Caller, complete_sentences
@@ -64,8 +65,8 @@ class Guide:
         if work.file and work.opening:
             record(ev.ProseDelta(file=work.file, text=work.opening))
         reply = await caller.reply(backend, work.messages, (), emit, work.sampling)
-        call = work.call(reply.text)
-        return msgspec.structs.replace(reply, tool_calls=(call,), finish_reason="tool_calls")
+        calls = (work.call(reply.text), *guided_talk.kept(self._book))
+        return msgspec.structs.replace(reply, tool_calls=calls, finish_reason="tool_calls")
 
     def writes_next(self) -> str:
         """The chapter whose prose the next step is for; "" = it is for something else."""
@@ -110,7 +111,7 @@ class Guide:
             for request, title in guided_examples().titles
             for message in _shown(prompt("guided_title", prompt=request), title)
         ]
-        messages += self._messages(prompt("guided_title", prompt=self._book.settings.prompt))
+        messages += self._messages(prompt("guided_title", prompt=guided_talk.wish(self._book)))
         return Work(
             messages=messages,
             sampling=Sampling(max_tokens=16, stop=("\n", ":"), temperature=0.7),
@@ -120,7 +121,7 @@ class Guide:
     def _outline(self, title: str) -> Work:
         settings = self._book.settings
         count = min(settings.chapters or chapters_asked(settings.prompt) or DEFAULT_CHAPTERS, MAX_CHAPTERS)
-        messages = []
+        wish, messages = guided_talk.wish(self._book), []
         for example, chapters in guided_examples().outlines.items():
             # As many as are asked for: the model counts by what it is shown.
             lines = [f"{number}. {chapters[(number - 1) % len(chapters)]}" for number in range(1, count + 1)]
@@ -130,7 +131,7 @@ class Guide:
         def call(text: str) -> ev.ToolCall:
             lines = trim_list(text, count)
             listing = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
-            content = f"# {title}\n\n{settings.prompt.strip()}\n\n## Chapters\n\n{listing}\n"
+            content = f"# {title}\n\n{wish}\n\n## Chapters\n\n{listing}\n"
             return _call("write_file", filename="outline.md", content=content, mode="create")
 
         return Work(messages=messages, sampling=Sampling(max_tokens=12 * count + 8, temperature=0.7), call=call)
@@ -139,7 +140,7 @@ class Guide:
         before = self._book.folder.read(f"chapter_{number - 1:02}.md") if number > 1 else None
         request = prompt(
             "guided_chapter" if before else "guided_first_chapter",
-            prompt=self._book.settings.prompt,
+            prompt=guided_talk.wish(self._book),
             title=title,
             number=number,
             count=count,
@@ -178,7 +179,7 @@ class Guide:
         )
 
     def _messages(self, request: str) -> list[Message]:
-        notes = self._book.steering.notes
+        notes = guided_talk.notes(self._book)
         wishes = prompt("guided_notes", notes=" ".join(notes)) + "\n\n" if notes else ""
         return [Message(role="user", text=wishes + request)]
 

@@ -106,6 +106,8 @@ class Loops:
                 self._finish_step()
             case ev.NoteGiven() | ev.AnswerGiven() | ev.Resumed() | ev.BackendSwitched():
                 self._forget()
+            case ev.TurnEnded() | ev.CowritingEnded():  # the agent has had its say, and that is all it is to do
+                self._forget()
             case _:
                 pass
 

@@ -43,6 +43,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     edits: Sequence[ev.AuthorEdited] = ()  # those the agent has been told of, in order
     files: Sequence[tuple[str, str]] = ()  # (name, text), in reading order
     listing: str = ""  # as `list_files` answers
+    next: str = ""  # what is to be done now; "" = the book is gone on with
 
 
 def room_of(window: int, compress_at: float, before: int, fixed: int) -> int:
@@ -107,6 +108,7 @@ def compressed_message(material: Material, room: int, tokens_of: TokensOf) -> st
         notes=said,
         edits=edits or "(nothing)",
         files=listing,
+        next=material.next or prompt("compressed_next"),
         pinned="".join(
             f"\n## {heading}\n{text.strip()}\n"
             for heading, text in _pinned(material.files, min(_LONGEST_PINNED, left), tokens_of)

@@ -1,11 +1,12 @@
 """Where a run stands, as a fold of its events: what the gauge, the headers and the library show."""
 
 from studio import events as ev
+from studio.agent.cowriting import Cowriting
 from studio.agent.forecast import Pace
 from studio.book.names import is_chapter as is_chapter  # where the others look for it
 
 # A backend to switch to is prepared beside the run; one that stands still does so until it says otherwise.
-_STANDING = ("paused", "asking", "retrying")
+_STANDING = ("paused", "asking", "turn", "retrying")
 
 
 class Progress:
@@ -23,7 +24,7 @@ class Progress:
         self.step = 0
         self.limit = 0
         self.cost: float | None = 0.0  # US dollars so far; None once a step's price was unknown
-        # new | preparing | thinking | writing | working | paused | asking | retrying | finished | failed
+        # new | preparing | thinking | writing | working | paused | asking | turn | retrying | finished | failed
         self.state = "new"
         self.detail = ""  # why it is paused, what failed, which question, what is being prepared
         self.paused_by = ""  # author | gate | limit | fault | disk: who has to do something; holds while `paused`
@@ -35,6 +36,7 @@ class Progress:
         self.retry_at = 0.0  # seconds since the epoch when the failed call is made again; holds while `retrying`
         self.gate = "free"  # where it stops by itself: free | chapter | step
         self.pace = Pace()  # what the chapters took so far
+        self.cowriting = Cowriting()  # whose turn it is in the talk before the book
 
     @property
     def total_words(self) -> int:
@@ -45,6 +47,7 @@ class Progress:
         """Take one event in."""
         if not isinstance(event, ev.DELTAS):
             self.pace.apply(event)
+            self.cowriting.apply(event)
         match event:
             case ev.ReasoningDelta(text=text):
                 self.state = "thinking"
@@ -54,8 +57,9 @@ class Progress:
                 self.streamed_characters += len(text)
             case ev.RunStarted():
                 self._use(event)
-                self.state, self.detail, self.disk_fault = "working", "", ""
+                self.disk_fault = ""
                 self.gate = event.gate or self.gate
+                self._go_on()
             case ev.GateChosen(gate=gate):
                 self.gate = gate
             case ev.BackendSwitched():
@@ -99,8 +103,10 @@ class Progress:
                 self.disk_fault = ""
             case ev.Paused(why=why, by=by):
                 self.state, self.detail, self.paused_by = "paused", why, by
-            case ev.Resumed():
-                self.state, self.detail = "working", ""
+            case ev.Resumed() | ev.TurnEnded():
+                self._go_on()
+            case ev.NoteGiven() | ev.CowritingEnded() if self.state == "turn":
+                self._go_on()
             case ev.QuestionAsked(text=text):
                 self.state, self.detail, self.question = "asking", text, text
             case ev.AnswerGiven():
@@ -113,6 +119,9 @@ class Progress:
                 self.state, self.detail = "failed", error
             case _:
                 pass
+
+    def _go_on(self) -> None:
+        self.state, self.detail = "turn" if self.cowriting.is_authors_turn else "working", ""
 
     def _use(self, event: ev.RunStarted | ev.BackendSwitched) -> None:
         if (event.backend, event.base_url) != (self.backend, self.base_url):

@@ -22,6 +22,7 @@ from studio.agent.prompts import prompt
 from studio.agent.retries import Schedule
 from studio.agent.steering import Untold
 from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, fits, keep_partial
+from studio.agent.talk import Talk
 from studio.agent.telling import message, room_in
 from studio.agent.tool import ToolContext
 from studio.backends.backend import Backend, BackendChoice, Sampling
@@ -69,6 +70,7 @@ class Run:
         self._controls = Controls(book.record)
         self._caller = Caller(book.conversation, self._controls, book.record, schedule, self._allowance.money_left)
         self._guide = Guide(book)
+        self._talk = Talk(book, self._controls)
         self._disk = DiskWatch(book.journal, book.folder, self._controls, book.record)
         self._is_settled = False
         self._was_refused = False  # a write may lie half-way, and is looked at before it is made again
@@ -141,6 +143,10 @@ class Run:
         """Stop by itself there from now on."""
         if gate != self._book.gates.now:
             self._record(ev.GateChosen(gate=gate))
+
+    def go(self) -> None:
+        """End the talk before the book."""
+        self._talk.go()
 
     def stop(self) -> None:
         """End now, resumable."""
@@ -232,9 +238,11 @@ class Run:
             await self._carry_out(conversation.pending[0])
         elif conversation.replied and not conversation.step_finished:
             self._finish_step()
+        elif conversation.is_between_calls and await self._talk.carry_out():
+            pass
         elif conversation.is_between_calls and (why := self._allowance.reached() or self._loop()):
             self._controls.pause(why, by="limit")
-        elif conversation.is_between_calls and (why := self._book.gates.due()):
+        elif conversation.is_between_calls and not self._talk.is_on and (why := self._book.gates.due()):
             self._controls.pause(why, by="gate")
         elif not conversation.messages:
             self._begin()
@@ -256,8 +264,7 @@ class Run:
         return diagnosis and f"the agent gets nowhere. {diagnosis} A note may help it, or another model"
 
     def _begin(self) -> None:
-        settings = self._book.settings
-        self._record(ev.ConversationStarted(system=prompt("system"), prompt=prompt("brief", prompt=settings.prompt)))
+        self._record(ev.ConversationStarted(system=prompt("system"), prompt=self._talk.begin()))
 
     # --- a step ---------------------------------------------------------------------------------------------------
 
@@ -279,10 +286,10 @@ class Run:
             return
         await book.journal.durable()
         if backend.guided:
-            reply = await self._guide.reply(self._caller, backend)
+            reply = await (self._talk if self._talk.is_on else self._guide).reply(self._caller, backend)
         else:
             try:
-                sampling = Sampling(must_call=conversation.idle_replies > 0)
+                sampling = Sampling(must_call=conversation.idle_replies > 0 and not self._talk.is_on)
                 reply = await self._caller.reply(backend, conversation.messages, toolbox.SPECS, self._emit, sampling)
             except ContextOverflow as overflow:
                 self._in_use.tell_window()
@@ -320,7 +327,7 @@ class Run:
         parts = [cut_message(conversation, self._kept_of)] if conversation.cut_why else []
         room = room_in(self._backend.context)
         parts.append(await asyncio.to_thread(lambda: message(untold, book.journal.text, book.texts(), room)))
-        parts.append(nudge(conversation, book.loops))
+        parts.append(self._talk.told(nudge(conversation, book.loops)))
         return "\n\n".join(part for part in parts if part)
 
     def _kept_of(self, file: str) -> str:
@@ -334,6 +341,8 @@ class Run:
         settled = conversation.settled.get(write_id)
         if conversation.calls_done >= MOST_CALLS:
             ok, result = False, prompt("call_refused", most=MOST_CALLS)
+        elif refusal := self._talk.refusal(call):
+            ok, result = False, refusal
         elif settled is not None:
             ok, result = True, settled  # it was on disk already when an earlier run ended
         else:

@@ -26,7 +26,7 @@ class Steering:
     """Feed it every event in order. What a `step_started` carried is told; it stays in the conversation."""
 
     def __init__(self) -> None:
-        self.untold: list[ev.Event] = []  # author_edited, note_given and answer_given, in order
+        self.untold: list[ev.Event] = []  # author_edited, note_given, answer_given and so on, in order
         self.notes: list[str] = []  # everything the author ever said, word for word
         self.edited: list[ev.AuthorEdited] = []  # every edit of the author's, in order, by the file's name of now
         self.question = ""  # the open question
@@ -51,7 +51,7 @@ class Steering:
                 self._disk[to] = self._disk.pop(file, "")
                 self._words[to] = self._words.pop(file, 0)
                 self.untold.append(event)
-            case ev.LocksChanged():
+            case ev.LocksChanged() | ev.CowritingEnded():
                 self.untold.append(event)
             case ev.NoteGiven(text=text):
                 self.notes.append(text)

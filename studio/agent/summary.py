@@ -15,9 +15,10 @@ _LONGEST_DONE = 0.2  # of the room: what is told of the messages that are left o
 _QUOTED = 160  # characters of a sentence
 
 
-def request(words: int, why: str = "") -> Message:
-    """What asks for the summary; `why` the one before it was no good."""
-    parts = [prompt("compress"), prompt("compress_limit", words=f"{words:,}")]
+def request(words: int, why: str = "", *, in_talk: bool = False) -> Message:
+    """What asks for the summary; `why` the one before it was no good, `in_talk` if the book is still talked over."""
+    parts = [prompt("compress"), *([prompt("cowriting_summary")] if in_talk else [])]
+    parts.append(prompt("compress_limit", words=f"{words:,}"))
     return Message(role="user", text="\n\n".join([*parts, *([prompt("compress_again", why=why)] if why else [])]))
 
 

@@ -36,6 +36,7 @@ class BookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     author: str = ""
     language: str = ""
     prompt: str = ""  # what the author asked for
+    cowrite: bool = False  # the author and the agent talk the book over before it is written
     words_per_chapter: str | int = ""  # e.g. "3,000-4,000"
     chapters: Annotated[int, msgspec.Meta(ge=1)] | None = None
     review_rounds: Annotated[int, msgspec.Meta(ge=0)] = 2  # how often a chapter is read by the rubric at most
@@ -144,8 +145,11 @@ def slug(title: str) -> str:
     return "book" if not name or name in _RESERVED else name
 
 
-def create_book(projects: Path, prompt: str, name: str | None = None) -> Path:
+def create_book(projects: Path, prompt: str, name: str | None = None, *, cowrite: bool = False) -> Path:
     """Make the folder of a new book; returns it.
+
+    Args:
+        cowrite: its author and the agent talk it over before it is written.
 
     Raises:
         UsageError: the prompt is empty, the name is taken or can't be a folder's name.
@@ -162,7 +166,8 @@ def create_book(projects: Path, prompt: str, name: str | None = None) -> Path:
         _make_lasting(projects)
         root = _make_folder(projects, name or slug(prompt), exact=name is not None)
         make_studio_folder(root)
-        save_settings(root, BookSettings(prompt=prompt.strip().encode("utf-8", "replace").decode("utf-8")))
+        wish = prompt.strip().encode("utf-8", "replace").decode("utf-8")
+        save_settings(root, BookSettings(prompt=wish, cowrite=cowrite))
     except (OSError, BookError) as error:
         if root is not None:
             shutil.rmtree(root, ignore_errors=True)  # ours, and empty but for what we began

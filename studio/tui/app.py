@@ -48,6 +48,7 @@ class StudioApp(App[int]):
         theme: str | None = None,
         book: str | None = None,
         note: str | None = None,
+        go: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Make the app.
@@ -56,6 +57,7 @@ class StudioApp(App[int]):
             theme: a name in `themes`; None = the first.
             book: straight to this book's desk; None = the library.
             note: said to the agent as soon as the book is open.
+            go: whether the talk before the book ends then, after the note.
             clock: seconds since the epoch.
 
         Raises:
@@ -66,6 +68,7 @@ class StudioApp(App[int]):
         self._themes = themes
         self._book = book
         self._note = note
+        self._go = go
         self._clock = clock
         self._is_ending = False
         self.failure = ""  # what to say once the screen is gone
@@ -104,6 +107,8 @@ class StudioApp(App[int]):
             return
         if self._note:
             session.run.answer(self._note)
+        if self._go:
+            session.run.go()
         desk = DeskScreen(session, self._studio.backends, clock=self._clock)
         code = await self.push_screen_wait(desk)
         self.failure = desk.failure

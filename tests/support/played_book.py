@@ -153,6 +153,7 @@ class Stage:
         limits: Limits | None = None,
         prices: Prices | None = None,
         wish: str = "A book about the tide",
+        cowrite: bool = False,
         impatient: bool = False,
         idle: float | None = None,
         within: float = LONGEST,
@@ -170,6 +171,7 @@ class Stage:
             limits: in place of `steps`.
             prices: what the model costs; None = it is not known.
             wish: what the author asks for, when the book is new.
+            cowrite: the new book is talked over first.
             impatient: the author asks for another try as soon as a call has failed.
             idle: seconds the server may be silent.
             within: seconds the book may take.
@@ -183,7 +185,7 @@ class Stage:
         already = len(self._server.requests)
         root = self.root
         if not root.exists():
-            layout.create_book(self._projects, wish, root.name)
+            layout.create_book(self._projects, wish, root.name, cowrite=cowrite)
         book = OpenBook.open(root)
 
         def open_one(choice: BackendChoice) -> Any:

@@ -67,6 +67,9 @@ class Commanded:
     def gate(self, gate: ev.Gate) -> None:
         self.calls.append(("gate", gate))
 
+    def go(self) -> None:
+        self.calls.append(("go", None))
+
     def stop(self) -> None:
         self.calls.append(("stop", None))
         self.stopped.set()
@@ -130,6 +133,7 @@ class PlayedStudio:
         self.sessions = {session.root.name: session for session in sessions}
         self.cards = cards or []
         self.created: list[tuple[str, str | None]] = []
+        self.cowritten: list[str] = []  # prompts of those that are talked over first
 
     def books(self) -> list[BookCard]:
         return self.cards
@@ -141,10 +145,11 @@ class PlayedStudio:
             BackendCard(name="openai", summary="Any compatible endpoint.", ready=True, needs_base_url=True),
         ]
 
-    def create(self, prompt: str, name: str | None = None) -> str:
+    def create(self, prompt: str, name: str | None = None, *, cowrite: bool = False) -> str:
         if name == "taken":
             raise UsageError("There is a book [taken] already; take another name.")
         self.created.append((prompt, name))
+        self.cowritten += [prompt] if cowrite else []
         return next(iter(self.sessions))
 
     async def open(self, book: str) -> PlayedSession:

@@ -27,6 +27,7 @@ class GuidedExamples(msgspec.Struct, frozen=True):
     """What guided mode shows a small model before it asks."""
 
     titles: list[tuple[str, str]]  # (what the book is about, its title)
+    premises: list[tuple[str, str]]  # (what the book is about, its premise)
     outlines: dict[str, list[str]]  # title -> chapter titles
 
 
