@@ -13,6 +13,7 @@ from studio.agent.compression import Compressing, Compression
 from studio.agent.controls import Controls, Interrupted, Stopped
 from studio.agent.disk_watch import DiskWatch
 from studio.agent.guided import Guide
+from studio.agent.least_window import opening
 from studio.agent.limits import Allowance, Limits
 from studio.agent.loops import nudge
 from studio.agent.open_book import OpenBook
@@ -245,8 +246,8 @@ class Run:
         return diagnosis and f"the agent gets nowhere. {diagnosis} A note may help it, or another model"
 
     def _begin(self) -> None:
-        settings = self._book.settings
-        self._record(ev.ConversationStarted(system=prompt("system"), prompt=prompt("brief", prompt=settings.prompt)))
+        system, wish = opening(self._book)
+        self._record(ev.ConversationStarted(system=system.text, prompt=wish.text))
 
     # --- a step ---------------------------------------------------------------------------------------------------
 
