@@ -9,6 +9,7 @@ from studio.agent import toolbox
 from studio.agent.changes import changes
 from studio.agent.compression import Compression
 from studio.agent.controls import Controls
+from studio.agent.least_window import too_small
 from studio.agent.open_book import OpenBook
 from studio.agent.retries import Retries
 from studio.agent.step import BackendGaveUp
@@ -45,6 +46,7 @@ class BackendInUse:
         self._retries = retries
         self._emit = emit
         self._compression = compression
+        self._window = 0  # tokens; it was seen to be large enough
         self._is_announced = False
         self._is_stuck = False  # it has given up, and no other has come since
         self._switching: set[asyncio.Task[None]] = set()
@@ -76,6 +78,8 @@ class BackendInUse:
         try:
             backend = self._open(choice)
             await backend.prepare(self._emit)
+            if (fault := too_small(self._book, backend)) is not None:
+                raise fault
         except BaseException as error:
             if backend is not None:
                 await backend.close()
@@ -110,6 +114,10 @@ class BackendInUse:
             await before.close()
         if not self.is_prepared:
             await self._prepare()
+        if is_between and self.now.context != self._window:  # a refusal may have told that it is smaller than was known
+            if (fault := too_small(self._book, self.now)) is not None:
+                raise BackendGaveUp(fault)
+            self._window = self.now.context
 
     async def _fit_into(self, backend: Backend) -> None:
         """Compress first when the next backend's window is too small, while the one that knows it all is still here."""

@@ -189,3 +189,16 @@ async def test_a_smaller_window_is_compressed_for_by_the_one_that_knows_it_all(
     switched = next(event for event in events if isinstance(event, ev.BackendSwitched))
     assert any("4,000 tokens instead of 100,000" in change for change in switched.changes)
     assert any("costs nothing" in change for change in switched.changes)
+
+
+@pytest.mark.parametrize("context", [1_000, 2_500, 3_000])
+async def test_a_window_that_the_tools_and_the_brief_all_but_fill_is_refused_in_a_sentence(
+    context: int, places: list[Place], tmp_path: Path
+) -> None:
+    one, other, events, book = await drill(places, ("moonshot", "ollama"), tmp_path, cut=False, context=context)
+    assert (other.bodies, len(one.bodies)) == ([], len(PLAN))  # the old one went on, and nothing was compressed for it
+    assert {name: book.folder.read(name) for name in FILES} == FILES
+    [fault] = [event for event in events if isinstance(event, ev.BackendFault)]
+    assert fault.error.startswith("Still on moonshot: ") and fault.retry_in is None
+    assert f"holds {context:,} tokens" in fault.error and "larger window" in fault.error and "--context" in fault.error
+    assert not any(isinstance(event, ev.BackendSwitched) for event in events)

@@ -1,0 +1,71 @@
+"""Any window, however small: a book is written in it, or one sentence says why that can't be; no run is ever stuck."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from loopback import Wire
+from novel_prose import Novel
+from novel_server import Moments, NovelServer, Record
+from played_book import CHAPTER, KEY, SWIFT, TWO, Stage, writes
+
+from studio.agent.least_window import ROOM
+from studio.agent.limits import Limits
+from studio.agent.open_book import OpenBook
+from studio.agent.run import FAILED, FINISHED, Run
+from studio.backends.backend import BackendChoice
+from studio.backends.catalog import open_backend
+from studio.book import layout
+from studio.config import cache_folder
+
+SHORT = Novel(chapters=3, scenes=3, sentences=16, short=3, thought=20)
+WINDOWS = [1_000, 2_000, 3_000, 3_250, 3_375, 3_500, 3_750, 4_096, 6_000, 8_192, 12_000]
+if os.environ.get("STUDIO_THOROUGH"):
+    WINDOWS = [*range(1_000, 3_000, 250), *range(3_000, 4_000, 25), *range(4_000, 12_001, 250)]
+CALLS = 3 * len(SHORT.acts)  # that such a book may take at most, summaries among them
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_a_short_book_is_written_or_it_is_said_why_not(window: int, tmp_path: Path) -> None:
+    layout.create_book(tmp_path, "A short book about salt.", "salt")
+    book, record = OpenBook.open(tmp_path / "salt"), Record()
+    with NovelServer("one", SHORT, window, record, Moments()) as server:
+        choice = BackendChoice(backend="openai", model="novelist", base_url=server.url, context=window)
+        backend = open_backend(choice, key_of=lambda variable: KEY, cache=cache_folder())
+        run = Run(book, backend, lambda _: backend, Limits(steps=CALLS), pause_on_fault=False, schedule=SWIFT)
+        try:
+            async with asyncio.timeout(60):
+                code = await run.work()
+        finally:
+            await book.close()
+    assert (record.overflows, record.wrong) == ([], [])
+    assert len(record.seen) <= CALLS
+    if code == FAILED:
+        assert f"holds {window:,} tokens" in run.failure and window < 3_600
+        assert record.seen == []
+    else:
+        assert (code, run.failure) == (FINISHED, "")
+        written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "salt").glob("chapter_*.md")}
+        assert sorted(written) == [SHORT.file(chapter) for chapter in range(1, SHORT.chapters + 1)]
+        for chapter in range(1, SHORT.chapters + 1):
+            for scene in range(1, SHORT.scenes + 1):
+                text = written[SHORT.file(chapter)]
+                assert [one for one in SHORT.scene_sentences(chapter, scene) if one[:-1] not in text] == []
+
+
+async def test_a_window_too_small_for_a_book_is_said_before_any_call(stage: Stage) -> None:
+    for _ in range(2):  # begun, and gone on with
+        book = await stage.play(writes(), context=2_500)
+        assert (book.code, book.requests, book.kinds[-2:]) == (FAILED, [], ["backend_fault", "run_failed"])
+        assert "holds 2,500 tokens" in book.failure and f"needs {ROOM:,}" in book.failure
+        assert book.failure.count(". ") == 0 and "--context" in book.failure
+    book = await stage.play(writes(), context=8_192)
+    assert book.code == FINISHED
+
+
+async def test_a_window_that_turns_out_too_small_is_said_and_no_more_calls_are_made(stage: Stage) -> None:
+    said = Wire.error(400, "This model's maximum context length is 2600 tokens.")
+    book = await stage.play(writes(CHAPTER * 20), writes(CHAPTER, TWO, id="x"), said, writes(id="y"), context=32_768)
+    assert book.code == FAILED and "2,600" in book.failure
+    assert len(book.requests) == 3 and set(book.files) == {"chapter_01.md", "chapter_02.md"}
