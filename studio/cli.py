@@ -178,7 +178,7 @@ async def _headless(config: Config, parsed: argparse.Namespace, workshop: "Works
         json=parsed.json,
         out=sys.stdout.buffer,
         complain=lambda sentence: _complain(sentence, config.redact),
-        commands=sys.stdin if parsed.json and sys.stdin is not None else None,
+        commands=sys.stdin if _takes_commands(parsed) else None,
     )
 
 
@@ -200,7 +200,7 @@ def _desk(config: Config, book: str | None, note: str | None = None, from_summar
     from studio.wiring import Workshop
 
     app = StudioApp(
-        Workshop(config, pause_on_fault=True, from_summary=from_summary),
+        Workshop(config, pause_on_fault=True, is_author_there=True, from_summary=from_summary),
         themes=themes,
         theme=None if theme is None else str(theme),
         book=book,
@@ -215,7 +215,16 @@ def _desk(config: Config, book: str | None, note: str | None = None, from_summar
 def _workshop(config: Config, parsed: argparse.Namespace) -> "Workshop":
     from studio.wiring import Workshop
 
-    return Workshop(config, pause_on_fault=False, from_summary=getattr(parsed, "from_summary", None))
+    return Workshop(
+        config,
+        pause_on_fault=False,
+        is_author_there=_takes_commands(parsed),
+        from_summary=getattr(parsed, "from_summary", None),
+    )
+
+
+def _takes_commands(parsed: argparse.Namespace) -> bool:
+    return getattr(parsed, "json", False) and sys.stdin is not None
 
 
 def _is_terminal() -> bool:

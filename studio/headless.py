@@ -51,6 +51,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     command: str
     text: str = ""
+    id: str = ""
     backend: str = ""
     model: str | None = None
     base_url: str | None = None
@@ -240,7 +241,7 @@ class _Waiting:
     def __init__(self, run: Commands, *, attended: bool) -> None:
         self._run = run
         self._attended = attended
-        self._waits = False
+        self._is_paused = self._is_asked = False
 
     def __call__(self, event: ev.Event) -> None:
         match event:
@@ -248,22 +249,25 @@ class _Waiting:
                 pass  # on disk, it is over
             case ev.Paused(by=by):
                 # A limit or a fault is for whoever reads the exit code; what the author wished waits for `resume`.
-                self._waits = True
+                self._is_paused = True
                 if by not in ("author", "gate") or not self._attended:
                     self._run.stop()
-            case ev.QuestionAsked():
-                self._waits = True
+            case ev.QuestionAsked(waits=True):
+                self._is_asked = True
                 if not self._attended:
                     self._run.stop()
-            case ev.Resumed() | ev.AnswerGiven():
-                self._waits = False
+            case ev.Resumed():
+                self._is_paused = False
+            case ev.AnswerGiven(id=""):
+                self._is_asked = False
             case _:
                 pass
 
     def author_left(self) -> None:
         """No command can come any more."""
         self._attended = False
-        if self._waits:
+        self._run.author_left()
+        if self._is_paused or self._is_asked:
             self._run.stop()
 
 
@@ -337,7 +341,7 @@ def _obey(line: str, run: Commands, complain: Callable[[str], None]) -> None:
             case "note":
                 run.note(asked.text)
             case "answer":
-                run.answer(asked.text)
+                run.answer(asked.text, asked.id)
             case "gate" if asked.gate:
                 run.gate(asked.gate)
             case "gate":

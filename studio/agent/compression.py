@@ -307,8 +307,7 @@ class Compression:
         return [(name, text) for name, text in texts(self._book.folder) if text is not None]
 
     def _open_question(self) -> str:
-        steering = self._book.steering
-        return steering.question if steering.answer is None else ""
+        return "; ".join(question.text for question in self._book.steering.questions.open)
 
     def _tokens_of(self, backend: Backend) -> TokensOf:
         """Counts texts apart: without what a template takes for itself, which may be more than a short text."""
