@@ -186,7 +186,7 @@ async def _headless(config: Config, parsed: argparse.Namespace, workshop: "Works
         json=parsed.json,
         out=sys.stdout.buffer,
         complain=lambda sentence: _complain(sentence, config.redact),
-        commands=sys.stdin if parsed.json and sys.stdin is not None else None,
+        commands=sys.stdin if _takes_commands(parsed) else None,
     )
 
 
@@ -208,7 +208,7 @@ def _desk(config: Config, book: str | None, from_summary: int | None = None, **s
     from studio.wiring import Workshop
 
     app = StudioApp(
-        Workshop(config, pause_on_fault=True, from_summary=from_summary),
+        Workshop(config, pause_on_fault=True, is_author_there=True, from_summary=from_summary),
         themes=themes,
         theme=None if theme is None else str(theme),
         book=book,
@@ -223,7 +223,16 @@ def _desk(config: Config, book: str | None, from_summary: int | None = None, **s
 def _workshop(config: Config, parsed: argparse.Namespace) -> "Workshop":
     from studio.wiring import Workshop
 
-    return Workshop(config, pause_on_fault=False, from_summary=getattr(parsed, "from_summary", None))
+    return Workshop(
+        config,
+        pause_on_fault=False,
+        is_author_there=_takes_commands(parsed),
+        from_summary=getattr(parsed, "from_summary", None),
+    )
+
+
+def _takes_commands(parsed: argparse.Namespace) -> bool:
+    return getattr(parsed, "json", False) and sys.stdin is not None
 
 
 def _is_terminal() -> bool:

@@ -76,7 +76,8 @@ class StepStarted(Event, frozen=True, tag="step_started"):
     step: int  # from 1
     limit: int
     message: str = ""  # what this call tells the model as the author's voice: notes, edits, nudges; "" = nothing
-    told: tuple[int, ...] = ()  # seq of each author_edited / note_given / answer_given that `message` carries
+    # seq of each author_edited / note_given / answer_given that `message` carries; of a question_asked: nobody answers
+    told: tuple[int, ...] = ()
 
 
 class ToolArriving(Event, frozen=True, tag="tool_arriving"):
@@ -244,7 +245,7 @@ class QuestionAsked(Event, frozen=True, tag="question_asked"):
     """The agent asks the author something."""
 
     text: str
-    id: str = ""  # of the tool call that asks; "" = the run itself asks
+    id: str = ""  # of the tool call that asks, one for each in a book; "" = the run itself asks
     waits: bool = True  # nothing goes on until it is answered; False: it is queued, and the agent goes on
 
 

@@ -56,6 +56,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     command: str
     text: str = ""
+    id: str = ""
     backend: str = ""
     model: str | None = None
     base_url: str | None = None
@@ -255,7 +256,7 @@ class _Waiting:
         self._run = run
         self._talk = talk
         self._attended = attended
-        self._waits = False
+        self._is_paused = self._is_asked = False
 
     def begin(self) -> None:
         """A talk that stands at the author's turn may need no event to wait."""
@@ -270,22 +271,25 @@ class _Waiting:
                 pass  # on disk, it is over
             case ev.Paused(by=by):
                 # A limit or a fault is for whoever reads the exit code; what the author wished waits for `resume`.
-                self._waits = True
+                self._is_paused = True
                 if by not in ("author", "gate") or not self._attended:
                     self._run.stop()
-            case ev.QuestionAsked():
-                self._waits = True
+            case ev.QuestionAsked(waits=True):
+                self._is_asked = True
                 if not self._attended:
                     self._run.stop()
-            case ev.Resumed() | ev.AnswerGiven():
-                self._waits = False
+            case ev.Resumed():
+                self._is_paused = False
+            case ev.AnswerGiven(id=""):
+                self._is_asked = False
             case _:
                 pass
 
     def author_left(self) -> None:
         """No command can come any more."""
         self._attended = False
-        if self._waits or self._talk.is_authors_turn:
+        self._run.author_left()
+        if self._is_paused or self._is_asked or self._talk.is_authors_turn:
             self._run.stop()
 
 
@@ -359,7 +363,7 @@ def _obey(line: str, run: Commands, complain: Callable[[str], None]) -> None:
             case "note":
                 run.note(asked.text)
             case "answer":
-                run.answer(asked.text)
+                run.answer(asked.text, asked.id)
             case "gate" if asked.gate:
                 run.gate(asked.gate)
             case "gate":

@@ -35,12 +35,21 @@ _KEYED = ("moonshot", "openrouter")
 class Workshop:
     """The library and what can be opened from it; the `Studio` of the front ends."""
 
-    def __init__(self, config: Config, *, pause_on_fault: bool, from_summary: int | None = None) -> None:
-        """`from_summary`: the book that is opened first begins anew from the summary after this step; 0 = the last."""
+    def __init__(
+        self, config: Config, *, pause_on_fault: bool, is_author_there: bool, from_summary: int | None = None
+    ) -> None:
+        """Make a workshop.
+
+        Args:
+            pause_on_fault: as for `Run`.
+            is_author_there: as for `Run`.
+            from_summary: the book that is opened first begins anew from the summary after this step; 0 = the last.
+        """
         self._config = config
         self._from_summary = from_summary
         self._key_of = key_of(config)
         self._pause_on_fault = pause_on_fault
+        self._is_author_there = is_author_there
         self._addresses = KnownAddresses(log_folder() / "addresses")
 
     def books(self) -> list[BookCard]:
@@ -155,6 +164,7 @@ class Workshop:
             pause_on_fault=self._pause_on_fault,
             compressing=compressing,
             gate=opened.settings.gate or settings.gate or "free",
+            is_author_there=self._is_author_there,
         )
         if self._config.flags.gate:
             run.gate(self._config.flags.gate)

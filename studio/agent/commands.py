@@ -29,8 +29,11 @@ class Commands(Protocol):
     def note(self, text: str) -> None:
         """Tell the agent something before its next call. Blank text is ignored."""
 
-    def answer(self, text: str) -> None:
-        """Answer the open question; a note, if none is open."""
+    def answer(self, text: str, id: str = "") -> None:
+        """Answer the open question of this id, "" for what the run waits for or else the oldest; a note, if none is."""
+
+    def author_left(self) -> None:
+        """Nobody is there to answer any more: what is asked and open is the agent's to decide."""
 
     def retry(self) -> None:
         """Make the call that waits for its next try now; after a fault that paused the run, go on."""

@@ -315,10 +315,9 @@ class Compression:
         return "" if talk.stage is Stage.OFF else prompt("cowriting_over")
 
     def _open_question(self) -> str:
-        steering = self._book.steering
         if self._book.progress.cowriting.is_on:
             return self._conversation.last_text  # what stands so far is in no file yet
-        return steering.question if steering.answer is None else ""
+        return "; ".join(question.text for question in self._book.steering.questions.open)
 
     def _tokens_of(self, backend: Backend) -> TokensOf:
         """Counts texts apart: without what a template takes for itself, which may be more than a short text."""

@@ -86,7 +86,7 @@ class Pace:
                 self._spend(event.usage, event.cost, steps=1, seconds=took)
             case ev.CallAccounted():
                 self._spend(event.usage, event.cost)
-            case ev.Paused() | ev.QuestionAsked():
+            case ev.Paused() | ev.QuestionAsked(waits=True):
                 self._since = None  # the step is longer than its work
             case ev.FileWritten(file=file) if is_chapter(file):
                 if file not in self._known:

@@ -3,6 +3,7 @@
 from studio import events as ev
 from studio.agent.cowriting import Cowriting
 from studio.agent.forecast import Pace
+from studio.agent.questions import Questions
 from studio.book.names import is_chapter as is_chapter  # where the others look for it
 
 # A backend to switch to is prepared beside the run; one that stands still does so until it says otherwise.
@@ -31,7 +32,7 @@ class Progress:
         self.words: dict[str, int] = {}  # words of each file, as last reported
         self.streamed_characters = 0  # since the step began
         self.step_began = 0.0
-        self.question = ""  # the open question to the author
+        self.questions = Questions()
         self.disk_fault = ""  # what the disk refuses now; "" when it takes what it is given
         self.retry_at = 0.0  # seconds since the epoch when the failed call is made again; holds while `retrying`
         self.gate = "free"  # where it stops by itself: free | chapter | step
@@ -43,11 +44,17 @@ class Progress:
         """Words of all chapters: every file but the outline, the bible, the notes."""
         return sum(n for name, n in self.words.items() if is_chapter(name))
 
+    @property
+    def question(self) -> str:
+        """The oldest open question to the author; "" = none is."""
+        return self.questions.oldest
+
     def apply(self, event: ev.Event) -> None:
         """Take one event in."""
         if not isinstance(event, ev.DELTAS):
             self.pace.apply(event)
             self.cowriting.apply(event)
+            self.questions.apply(event)
         match event:
             case ev.ReasoningDelta(text=text):
                 self.state = "thinking"
@@ -107,10 +114,10 @@ class Progress:
                 self._go_on()
             case ev.NoteGiven() | ev.CowritingEnded() if self.state == "turn":
                 self._go_on()
-            case ev.QuestionAsked(text=text):
-                self.state, self.detail, self.question = "asking", text, text
-            case ev.AnswerGiven():
-                self.state, self.detail, self.question = "working", "", ""
+            case ev.QuestionAsked(text=text, waits=True):
+                self.state, self.detail = "asking", text
+            case ev.AnswerGiven(id=""):
+                self.state, self.detail = "working", ""
             case ev.BackendFault(retry_in=float(wait)):
                 self.state, self.detail, self.retry_at = "retrying", event.error, event.at + wait
             case ev.RunFinished(reason=reason):

@@ -19,6 +19,7 @@ from studio.agent.loops import nudge
 from studio.agent.open_book import OpenBook
 from studio.agent.planned import aims
 from studio.agent.prompts import prompt
+from studio.agent.questions import put
 from studio.agent.retries import Schedule
 from studio.agent.steering import Untold
 from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, fits, keep_partial
@@ -49,6 +50,7 @@ class Run:
         schedule: Schedule | None = None,
         compressing: Compressing | None = None,
         gate: ev.Gate = "free",
+        is_author_there: bool = True,
     ) -> None:
         """Make a run, not begun.
 
@@ -61,9 +63,11 @@ class Run:
             schedule: how patient it is with a backend that fails; None = as usual.
             compressing: when the conversation gives way to a summary; None = as usual.
             gate: where it stops by itself, unless the author has chosen in this run or one before.
+            is_author_there: else the agent decides what it would ask.
         """
         self._book = book
         book.gates.configured = gate
+        self._is_author_there = is_author_there
         self._allowance = Allowance(limits, book.conversation, book.progress, book.spending)
         self._pause_on_fault = pause_on_fault
         self._record = book.record
@@ -120,14 +124,21 @@ class Run:
             self._record(ev.NoteGiven(text=text.strip()))
             self._controls.wake()
 
-    def answer(self, text: str) -> None:
-        """Answer the open question; a note, if none is open."""
-        steering = self._book.steering
-        if not steering.question or steering.answer is not None:
+    def answer(self, text: str, id: str = "") -> None:
+        """Answer an open question; a note, if it is not open."""
+        questions, gates = self._book.steering.questions, self._book.gates
+        question = questions.find(id)
+        if question is None:
             self.note(text)
         elif text.strip():
-            self._record(ev.AnswerGiven(text=text.strip()))
+            self._record(ev.AnswerGiven(text=text.strip(), id=question.id))
+            if gates.stands_at_end and not questions.open:
+                self._controls.end_pause("gate")
             self._controls.wake()
+
+    def author_left(self) -> None:
+        """Nobody is there to answer any more."""
+        self._is_author_there = False
 
     def retry(self) -> None:
         """End the wait before the next try; go on after a fault."""
@@ -231,6 +242,10 @@ class Run:
         """Do one thing; True when the book is finished."""
         conversation = self._book.conversation
         if conversation.finished and conversation.step_finished:
+            asked = [question.text for question in self._book.steering.questions.open] if self._is_author_there else []
+            if why := self._book.gates.due_at_end(asked):
+                self._controls.pause(why, by="gate")
+                return False
             self._record(ev.RunFinished(reason=conversation.finished))
             return True
         await self._in_use.take_over()
@@ -272,7 +287,7 @@ class Run:
         book, conversation, backend = self._book, self._book.conversation, self._backend
         await book.watcher.scan()
         await book.facts.look()
-        untold = book.steering.now()
+        untold = book.steering.now(is_author_there=self._is_author_there)
         message = await self._message(untold)
         if not backend.guided and await self._compression.is_too_full(message):
             await self._compression.compress()
@@ -361,7 +376,9 @@ class Run:
             record=book.record,
             finish_refused=book.conversation.finish_refused,
             write_id=write_id,
-            ask=self._ask,
+            ask=lambda question: put(
+                question, write_id, book.steering.questions, book.record, is_author_there=self._is_author_there
+            ),
             consult=lambda purpose, messages: self._caller.aside(self._backend, purpose, messages),
             bound=self._compression.bounded,
             fits=lambda messages: fits(self._backend, messages),
@@ -369,14 +386,12 @@ class Run:
             text_of=book.journal.text,
         )
 
-    async def _ask(self, question: str) -> str:
-        steering = self._book.steering
-        if steering.question != question or steering.answer is None:
-            self._record(ev.QuestionAsked(text=question))
-        while steering.answer is None:
+    async def _ask(self, question: str) -> None:
+        """Ask the author, and wait for the answer."""
+        self._record(ev.QuestionAsked(text=question))
+        while self._book.steering.questions.waiting:
             await self._controls.gate()
             await self._controls.wait()
-        return steering.answer
 
     def _finish_step(self) -> None:
         self._disk.worked()

@@ -19,8 +19,6 @@ _WORK = (
     ev.CallAccounted,
     ev.ContextCompressed,
 )
-_ENDS = (ev.Paused, ev.QuestionAsked)
-_BEGINS = (ev.RunStarted, ev.Resumed, ev.AnswerGiven)
 
 
 class Spending:
@@ -36,10 +34,10 @@ class Spending:
         if isinstance(event, _WORK):
             self._count(event.at)
             self._since = event.at
-        elif isinstance(event, _ENDS):
+        elif isinstance(event, ev.Paused) or (isinstance(event, ev.QuestionAsked) and event.waits):
             self._count(event.at)
             self._since = None
-        elif isinstance(event, _BEGINS):
+        elif isinstance(event, ev.RunStarted | ev.Resumed) or (isinstance(event, ev.AnswerGiven) and not event.id):
             self._since = event.at
         elif isinstance(event, ev.BackendFault):
             self._count(event.at)

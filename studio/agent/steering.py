@@ -3,6 +3,7 @@
 import msgspec
 
 from studio import events as ev
+from studio.agent.questions import Questions
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +21,7 @@ class Untold(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[ev.Event, ...] = ()
     edits: tuple[Edit, ...] = ()
     words: dict[str, int] = {}  # file -> how many it has now
+    questions: dict[int, str] = {}  # seq of an answer_given -> the question it is to, where the agent went on beside it
 
 
 class Steering:
@@ -29,8 +31,8 @@ class Steering:
         self.untold: list[ev.Event] = []  # author_edited, note_given, answer_given and so on, in order
         self.notes: list[str] = []  # everything the author ever said, word for word
         self.edited: list[ev.AuthorEdited] = []  # every edit of the author's, in order, by the file's name of now
-        self.question = ""  # the open question
-        self.answer: str | None = None  # its answer, once given
+        self.questions = Questions()
+        self._asked: dict[int, str] = {}  # seq of an untold answer_given -> its question
         self._disk: dict[str, str] = {}
         self._words: dict[str, int] = {}
         self._before: dict[int, str] = {}  # seq of an untold author_edited -> SHA-256 of the text it was made from
@@ -56,22 +58,23 @@ class Steering:
             case ev.NoteGiven(text=text):
                 self.notes.append(text)
                 self.untold.append(event)
-            case ev.QuestionAsked(text=text):
-                self.question, self.answer = text, None
             case ev.AnswerGiven(text=text):
-                self.notes.append(f"(asked: {self.question}) {text}")
-                self.answer = text
+                question = self.questions.text_for(event)
+                self.notes.append(f"(asked: {question}) {text}")
+                if event.id:
+                    self._asked[event.seq] = question
                 self.untold.append(event)
             case ev.ToolFinished(name="ask_author"):
-                # The tool's result carries the answer.
-                self.question, self.answer = "", None
-                self.untold = [event for event in self.untold if not isinstance(event, ev.AnswerGiven)]
+                # Of a question that the tool waited for, its result carries the answer.
+                self.untold = [one for one in self.untold if not (isinstance(one, ev.AnswerGiven) and not one.id)]
             case ev.StepStarted(told=told) if told:
                 self.untold = [event for event in self.untold if event.seq not in told]
                 for seq in told:
                     self._before.pop(seq, None)
+                    self._asked.pop(seq, None)
             case _:
                 pass
+        self.questions.apply(event)
 
     def edits(self) -> list[Edit]:
         """The author's untold edits, saves that follow each other as one; what the agent wrote between is in none."""
@@ -92,8 +95,15 @@ class Steering:
         """The seqs that the next `step_started` carries."""
         return tuple(event.seq for event in self.untold)
 
-    def now(self) -> Untold:
-        """What the next `step_started` has to say, and its seqs."""
+    def now(self, *, is_author_there: bool = True) -> Untold:
+        """What the next `step_started` has to say, and its seqs; that nobody will answer, where nobody is there."""
+        unanswered = () if is_author_there else tuple(self.questions.queued)
         edits = tuple(self.edits())
         words = {edit.file: self._words.get(edit.file, 0) for edit in edits}
-        return Untold(told=self.told(), events=tuple(self.untold), edits=edits, words=words)
+        return Untold(
+            told=(*self.told(), *(question.seq for question in unanswered)),
+            events=(*self.untold, *unanswered),
+            edits=edits,
+            words=words,
+            questions=dict(self._asked),
+        )

@@ -44,9 +44,13 @@ def message(untold: Untold, text_of: Text, texts: Iterable[tuple[str, str]], roo
         if isinstance(event, ev.NoteGiven):
             parts.append(prompt("noted", text=event.text))
         elif isinstance(event, ev.AnswerGiven):
-            parts.append(prompt("answered", text=event.text))
+            question = untold.questions.get(event.seq)
+            answered = prompt("answered_question", question=question, text=event.text)
+            parts.append(answered if question else prompt("answered", text=event.text))
         elif isinstance(event, ev.AuthorRenamed):
             parts.append(prompt("renamed", file=event.file, to=event.to))
+    if unanswered := [f"- {event.text}" for event in untold.events if isinstance(event, ev.QuestionAsked)]:
+        parts.append(prompt("left_alone", questions="\n".join(unanswered)))
     if locked := [event for event in untold.events if isinstance(event, ev.LocksChanged)]:
         files = ", ".join(locked[-1].files)
         parts.append(prompt("locked", files=files) if files else prompt("unlocked"))

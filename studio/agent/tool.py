@@ -31,7 +31,7 @@ class ToolContext(msgspec.Struct, kw_only=True):
     record: Record
     finish_refused: bool = False  # `finish` was called and told what is missing
     write_id: str  # the id a write of this call is journaled under
-    ask: Callable[[str], Awaitable[str]]  # put a question to the author, wait for the answer
+    ask: Callable[[str], str]  # put a question to the author; answers what the agent is told
     consult: Callable[[str, list[Message]], Awaitable[str]]  # (purpose, messages): one model call, apart from the run
     fits: Callable[[list[Message]], bool]  # whether such a call leaves room in the window for its answer
     chapters: Chapters

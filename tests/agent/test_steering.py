@@ -116,9 +116,9 @@ def test_notes_are_told_and_kept_word_for_word() -> None:
 
 def test_an_answer_to_the_tool_is_told_by_its_result_alone() -> None:
     asked = fold(ev.QuestionAsked(text="Who?", seq=1), ev.AnswerGiven(text="Mara.", seq=2))
-    assert asked.answer == "Mara."
+    assert asked.questions.answered == ("Who?", "Mara.")
     asked.apply(ev.ToolFinished(id="a", name="ask_author", ok=True, result="The author answers: Mara."))
-    assert (asked.untold, asked.question) == ([], "")
+    assert (asked.untold, asked.questions.open, asked.questions.answered) == ([], [], None)
 
 
 def test_a_removed_file_is_told() -> None:

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from live_run import LiveRun
 from scripted_book import call, paragraph
 from studio_command import Model, StudioCommand, events_of
@@ -114,3 +115,83 @@ def test_the_author_s_end_of_the_line_closes_the_gate(play: Callable[..., Model]
         timeout=120,
     )
     assert (run.returncode, whys(events_of(run.stdout))) == (3, [ONE])
+
+
+# --- questions ------------------------------------------------------------------------------------------------------
+
+
+def ask(id: str, question: str) -> dict[str, Any]:
+    return {"calls": [call(id, "ask_author", question=question)]}
+
+
+WHEN, WHO = "Which year?", "Does Mara live?"
+ASKING = [ask("q1", WHEN), ask("q2", WHO), chapter(1), chapter(2), END]
+
+
+def last_words(model: Model, number: int) -> str:
+    return str(model.requests[number]["messages"][-1]["content"])
+
+
+@pytest.mark.parametrize("how", [["--headless"], ["--headless", "--json"]], ids=["text", "json, stdin closed"])
+def test_without_an_author_the_agent_decides_and_the_run_ends_with_0(
+    how: list[str], play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    model = play(ASKING, pause=0.01)
+    done = studio.run(*begin(model, *how))
+    assert done.returncode == 0, done.stderr
+    assert any("Decide it yourself" in str(message.get("content")) for message in model.requests[-1]["messages"])
+
+
+def test_the_oldest_question_is_answered_first_and_any_by_its_id(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    model = play(ASKING)
+    run = LiveRun(studio, *begin(model, "--gate", "chapter"))
+    try:
+        at = run.until("paused", by="gate")
+        second = run.of("question_asked")[1]["id"]
+        run.say("answer", text="She does.", id=second)
+        run.say("answer", text="1912.")
+        run.say("resume")
+        at = run.until("paused", after=at + 1, by="gate")
+        run.say("resume")
+        assert run.end() == 0
+    finally:
+        run.kill()
+    assert [(event["text"], event["waits"]) for event in run.of("question_asked")] == [(WHEN, False), (WHO, False)]
+    told = last_words(model, 3)
+    assert f"You asked: {WHO}\nThe author answers: She does." in told
+    assert f"You asked: {WHEN}\nThe author answers: 1912." in told
+
+
+def test_killed_with_questions_open_they_are_open_still_and_asked_once(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    model = play(ASKING)
+    run = LiveRun(studio, *begin(model, "--gate", "step"))
+    at = run.until("paused")
+    run.say("resume")
+    run.until("paused", after=at + 1)
+    run.kill()
+    again = studio.run("resume", "salt", "--headless", "--json", "--note", "1912.")
+    assert again.returncode == 3, "the gate is chosen for the book"
+    events = events_of(again.stdout)
+    assert not [event for event in events if event["event"] == "question_asked"]
+    told = last_words(model, 2)
+    assert f"You asked: {WHEN}\nThe author answers: 1912." in told
+    assert "The author has left" in told and told.count(f"- {WHO}") == 1
+    done = studio.run("resume", "salt", "--headless", "--json", "--gate", "free")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_finished_book_with_open_questions_waits_for_the_author(
+    play: Callable[..., Model], studio: StudioCommand
+) -> None:
+    run = LiveRun(studio, *begin(play(ASKING)))
+    try:
+        at = run.until("paused")
+        assert run.events[at]["by"] == "gate" and WHO in run.events[at]["why"]
+        run.say("resume")
+        assert run.end() == 0
+    finally:
+        run.kill()

@@ -264,21 +264,6 @@ def test_replies_without_a_call_are_nudged_then_put_to_the_author(
     assert "no tool" in model.requests[1]["messages"][-1]["content"]
 
 
-def test_a_question_waits_for_the_author_and_goes_on_with_the_answer(
-    play: Callable[..., Model], studio: StudioCommand
-) -> None:
-    script = [
-        {"calls": [call("q", "ask_author", question="Past or present?")]},
-        {"calls": [call("w", "write_file", filename="chapter_01.md", content=ONE, mode="create")]},
-        {"calls": [call("end", "finish", summary="Done.")]},
-    ]
-    model = play(script)
-    assert studio.run(*begin(model)).returncode == 3
-    done = studio.run("resume", "salt", "--headless", "--json", "--note", "Past, please.", *served_by(model))
-    assert done.returncode == 0, done.stderr
-    assert "Past, please." in model.requests[1]["messages"][-1]["content"]
-
-
 def test_a_cut_chapter_is_kept_and_gone_on_from_not_written_again(
     play: Callable[..., Model], studio: StudioCommand
 ) -> None:

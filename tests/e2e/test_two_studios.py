@@ -30,7 +30,7 @@ async def test_a_second_studio_reads_along_what_the_first_one_writes(
     seen: list[ev.Event] = []
     try:
         await asyncio.to_thread(run.until, "step_started", step=3)
-        session = await Workshop(config, pause_on_fault=True).open("salt")
+        session = await Workshop(config, pause_on_fault=True, is_author_there=True).open("salt")
         assert isinstance(session, FollowingSession)
         assert (
             f"being written by another studio (process {run._process.pid} on {os.uname().nodename}" in session.held_by

@@ -161,6 +161,7 @@ class Stage:
         gate: ev.Gate = "free",
         guided: bool = False,
         stays: bool = False,
+        there: bool = True,
         author: Callable[[Run, ev.Event], None] | None = None,
     ) -> Played:
         """Write the book, or go on with it, to the end of one run.
@@ -179,6 +180,7 @@ class Stage:
             gate: where it stops by itself.
             guided: the model is one that can't call tools.
             stays: the author stays at a pause or a question, and `author` does something about it.
+            there: the author can be asked.
             author: sees every event, and may do something about it.
         """
         self._script = list(script)
@@ -204,6 +206,7 @@ class Stage:
             schedule=SWIFT,
             compressing=compressing,
             gate=gate,
+            is_author_there=there,
         )
         events: list[ev.Event] = []
 
@@ -211,7 +214,8 @@ class Stage:
             events.append(event)
             if author is not None:
                 author(run, event)
-            if isinstance(event, ev.Paused | ev.QuestionAsked) and not stays:  # nobody is there to answer
+            waits = isinstance(event, ev.Paused) or (isinstance(event, ev.QuestionAsked) and event.waits)
+            if waits and not stays:  # nobody is there to answer
                 run.stop()
             elif impatient and isinstance(event, ev.BackendFault):
                 asyncio.get_running_loop().call_soon(run.retry)

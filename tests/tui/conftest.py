@@ -55,8 +55,11 @@ class Commanded:
     def note(self, text: str) -> None:
         self.calls.append(("note", text))
 
-    def answer(self, text: str) -> None:
-        self.calls.append(("answer", text))
+    def answer(self, text: str, id: str = "") -> None:
+        self.calls.append(("answer", f"{id}: {text}" if id else text))
+
+    def author_left(self) -> None:
+        self.calls.append(("author left", None))
 
     def retry(self) -> None:
         self.calls.append(("retry", None))

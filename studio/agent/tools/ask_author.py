@@ -1,10 +1,9 @@
-"""ask_author: the agent puts a question and waits."""
+"""ask_author: the agent puts a question and goes on."""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from studio.agent.prompts import prompt
 from studio.agent.tool import Tool, ToolContext, ToolRefused
 
 
@@ -15,16 +14,17 @@ class Arguments(Struct, frozen=True):
 
 
 async def carry_out(context: ToolContext, arguments: Arguments) -> str:
-    """The author's answer, word for word."""
+    """Whether the question is queued, and how to go on without the answer."""
     question = arguments.question.strip()
     if not question:
         raise ToolRefused("The question is empty; call ask_author with the question.")
-    return prompt("answered", text=await context.ask(question))
+    return context.ask(question)
 
 
 TOOL = Tool(
     "ask_author",
-    "Ask the author and wait for the answer. Only when the book would be another book depending on it.",
+    "Ask the author. You go on meanwhile; the answer comes as a message. Only when the book would be another book "
+    "depending on it.",
     Arguments,
     carry_out,
 )
