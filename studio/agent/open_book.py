@@ -9,6 +9,7 @@ from studio.agent.chapters import Chapters
 from studio.agent.conversation import Conversation
 from studio.agent.decisions import Decisions
 from studio.agent.fact_watch import FactWatch
+from studio.agent.guided_past import GuidedPast
 from studio.agent.loops import Loops
 from studio.agent.progress import Progress
 from studio.agent.spending import Spending
@@ -48,6 +49,7 @@ class OpenBook:
         self.loops = Loops()
         self.history = History()
         self.chapters = Chapters()
+        self.guided = GuidedPast()
         self.locks = Locks(root)
         self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record, locks=self.locks)
         self.restoring = Restoring(self.folder, journal, self.manuscript, self.record)
@@ -85,6 +87,7 @@ class OpenBook:
         self.loops.apply(event)
         self.history.apply(event)
         self.chapters.apply(event)
+        self.guided.apply(event)
         self.restoring.apply(event)
 
     def texts(self) -> list[tuple[str, str]]:

@@ -346,6 +346,7 @@ class Run:
             bound=self._compression.bounded,
             fits=lambda messages: fits(self._backend, messages),
             chapters=book.chapters,
+            reader=self._guide.read if self._backend.guided else None,
             text_of=book.journal.text,
         )
 
