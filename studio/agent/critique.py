@@ -307,11 +307,15 @@ def figures(critique: Critique, criteria: Iterable[str]) -> str:
     return ", ".join(parts)
 
 
-def report(critique: Critique, reply: str, file: str, round: int) -> str:
-    """The review as Markdown."""
+def report(critique: Critique, reply: str, file: str, round: int, by: str = "") -> str:
+    """The review as Markdown.
+
+    Args:
+        by: who judged what, where that has to be said.
+    """
     average = mean(critique.counted)
     head = f"Mean: {average:.1f} of 10" if average is not None else "No score of this review counts."
-    sections = [f"# Review of {file}, round {round}", head]
+    sections = [f"# Review of {file}, round {round}", *([by.replace("\n", "\n\n")] if by else []), head]
     lines = []
     for one in critique.scores:
         quote = f" — «{' '.join(one.passage.split())}»" if one.passage else ""
@@ -322,6 +326,6 @@ def report(critique: Critique, reply: str, file: str, round: int) -> str:
     if critique.changes:
         changes = "\n".join(f"{number}. {change}" for number, change in enumerate(critique.changes, 1))
         sections += ["## Changes", changes]
-    if not critique.scores or not critique.changes:
+    if not critique.scores or not (critique.changes or by):
         sections += ["## In the reader's words", reply.strip() or "(nothing came)"]
     return "\n\n".join(sections) + "\n"

@@ -1,80 +1,65 @@
 """Guided mode: for a model that can't call tools the studio decides the order of the work, from the files as they
-stand, and makes the tool calls itself on the model's words. Same events, same files, same recovery."""
+stand, and makes the tool calls itself on the model's words. Same events, same files, same recovery.
 
-import json
+Here is the order alone: what is asked for is `guided_asks`, how words are trimmed `guided_words`, how a chapter is
+judged `guided_review`.
+"""
+
 import re
-from collections.abc import Callable
 
 import msgspec
 
 from studio import events as ev
 from studio.agent import guided_talk
+from studio.agent.critique import mean
+from studio.agent.guided_asks import Asks, Chapter, Work
+from studio.agent.guided_review import Look, weakest, words_of_review
+from studio.agent.guided_words import MAX_CHAPTERS, names_in, trim_name
 from studio.agent.open_book import OpenBook
-from studio.agent.prompts import guided_examples, prompt
-from studio.agent.step import Caller, complete_sentences
-from studio.backends.backend import Backend, Message, Reply, Sampling
+from studio.agent.planned import asked_of, plan_of
+from studio.agent.step import Caller
+from studio.backends.backend import Backend, Message, Reply
+from studio.book.history import AGENT, of_file
+from studio.book.journal import sha256_of
+from studio.book.layout import load_settings
 from studio.book.outline import chapters as chapters_of
+from studio.book.provenance import provenance
+from studio.book.targets import Target
 from studio.book.words import count_words
+from studio.errors import UsageError
 
-MIN_WORDS = 180  # a chapter shorter than this is gone on with
-MAX_PIECES = 5  # replies spent on one chapter
-DEFAULT_CHAPTERS = 3
-MAX_CHAPTERS = 40
+MIN_WORDS = 200  # a chapter shorter than this is gone on with, when nobody asks for another length
+AIM = 240  # words that are asked for then
+BIBLE = "bible/characters.md"
 
-_TAIL = 600  # characters of the text before that a chapter goes on from
-_NUMBERS = {
-    word: number
-    for number, word in enumerate(
-        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], 1
-    )
-}
+_PIECE = 150  # words that a reply brings, about
+_FEWEST_PIECES, _MOST_PIECES = 5, 40  # replies spent on one chapter
+_NAMINGS = 2  # tries at writing the people down
+
 _CONTINUES = re.compile(r"chapter_(\d+)\.md")
 
 
-_EDGES = " \t\"'“”‘’«»*_#`.,;:–—-"
-
-
-class Work(msgspec.Struct, kw_only=True):
-    """One model call of guided mode, and the tool call its words become."""
-
-    messages: list[Message]
-    sampling: Sampling
-    call: Callable[[str], ev.ToolCall]
-    file: str = ""  # the words are prose of this file; "" = they are shown as a reply
-    opening: str = ""  # what the studio puts before the words (a heading)
-
-
 class Guide:
-    """Looks at the book and knows what comes next."""
+    """Looks at the book and knows what comes next. It keeps nothing: all it goes by is folds and files."""
 
     def __init__(self, book: OpenBook) -> None:
         self._book = book
-        self._pieces: dict[str, int] = {}
+        self._asks = Asks(book)
 
     async def reply(self, caller: Caller, backend: Backend) -> Reply:
         """The reply of the next step, with its tool call. Raises as `Caller.reply`."""
         work = self._next()
-        record = self._book.record
-
-        def emit(event: ev.Event) -> None:
-            if isinstance(event, ev.ReplyDelta) and work.file:
-                record(ev.ProseDelta(file=work.file, text=event.text))
-            else:
-                record(event)
-
-        if work.file and work.opening:
-            record(ev.ProseDelta(file=work.file, text=work.opening))
-        reply = await caller.reply(backend, work.messages, (), emit, work.sampling)
-        calls = (work.call(reply.text), *guided_talk.kept(self._book))
+        shown = _Shown(work, self._book.record)
+        messages = [*work.messages, Message(role="assistant", text=work.prefill)] if work.prefill else work.messages
+        reply = await caller.reply(backend, messages, (), shown, work.sampling)
+        shown.end()
+        call = work.call(reply.text.removeprefix(work.prefill) if work.prefill else reply.text)
+        calls = (call, *guided_talk.kept(self._book))
         return msgspec.structs.replace(reply, tool_calls=calls, finish_reason="tool_calls")
 
-    def writes_next(self) -> str:
-        """The chapter whose prose the next step is for; "" = it is for something else."""
-        pieces = dict(self._pieces)  # asking is no piece
-        try:
-            return self._next().file
-        finally:
-            self._pieces = pieces
+    def works_on(self) -> str:
+        """The chapter that the next step writes, has read or mends; "" = it is for something else."""
+        return self._next().chapter
 
     # --- what comes next ------------------------------------------------------------------------------------------
 
@@ -82,158 +67,177 @@ class Guide:
         book = self._book
         title = book.conversation.title or book.settings.title
         if not title:
-            return self._title()
+            return self._asks.title()
         outline = book.folder.read("outline.md")
         if not (outline or "").strip():
-            return self._outline(title)
-        chapters = chapter_titles(outline or "") or [title]
-        for number, heading in enumerate(chapters, 1):
+            return self._asks.outline(title)
+        headings = chapter_titles(outline or "") or [title]
+        if self._wants_hero(len(headings)):
+            return self._asks.hero(title, BIBLE)
+        before = ""
+        for number, heading in enumerate(headings, 1):
             file = f"chapter_{number:02}.md"
             text = book.folder.read(file)
-            partial = book.manuscript.partial_text(file)
-            if book.locks.covers(file) or (text is None and number in self._removed()):
-                continue  # the author locked it, or removed it: it is not written again
-            if text is None and partial is None:
-                return self._chapter(title, number, heading, file, len(chapters))
-            so_far = (text or "") + (partial or "")
-            done = count_words(so_far) >= MIN_WORDS or self._pieces.get(file, 1) >= MAX_PIECES
-            if partial is not None or not done:
-                return self._more(title, heading, file, so_far)
-        return self._review(title, len(chapters))
+            # The author locked it, or removed it: it is not written again.
+            if not book.locks.covers(file) and not (text is None and number in self._removed()):
+                chapter = Chapter(
+                    number=number, count=len(headings), title=title, heading=heading, file=file, before=before
+                )
+                if (work := self._of_chapter(chapter, text)) is not None:
+                    return work
+            before = text or before
+        return self._asks.ending(title, self._hero(), before, self._counted())
 
     def _removed(self) -> set[int]:
         removed = self._book.ledger.taken_by_author()
         return {int(match.group(1)) for name in removed if (match := _CONTINUES.fullmatch(name))}
 
-    def _title(self) -> Work:
-        messages = [
-            message
-            for request, title in guided_examples().titles
-            for message in _shown(prompt("guided_title", prompt=request), title)
-        ]
-        messages += self._messages(prompt("guided_title", prompt=guided_talk.wish(self._book)))
-        return Work(
-            messages=messages,
-            sampling=Sampling(max_tokens=16, stop=("\n", ":"), temperature=0.7),
-            call=lambda text: _call("create_project", project_name=trim_title(text) or "Untitled"),
+    def _wants_hero(self, count: int) -> bool:
+        """Whether the people are still to be written down: before the first chapter, once."""
+        book = self._book
+        is_free = not (book.locks.covers(BIBLE) or BIBLE in book.ledger.taken_by_author())
+        is_begun = any(book.folder.read(f"chapter_{number:02}.md") is not None for number in range(1, count + 1))
+        is_tried = book.guided.pieces(BIBLE) >= _NAMINGS
+        return is_free and not is_begun and not is_tried and not (book.folder.read(BIBLE) or "").strip()
+
+    def _of_chapter(self, chapter: Chapter, text: str | None) -> Work | None:
+        """What is still to be done for a chapter: begin, go on, have it read, mend it; None when it is done."""
+        book, file = self._book, chapter.file
+        partial = book.manuscript.partial_text(file)
+        so_far = (text or "") + (partial or "")
+        target = self._target(file, so_far)
+        least, aim = (target.low, (target.low + target.high) // 2) if target else (MIN_WORDS, AIM)
+        if text is None and partial is None:
+            return self._asks.chapter(chapter, self._hero(), aim)
+        most = min(_MOST_PIECES, max(_FEWEST_PIECES, 2 + least // _PIECE))
+        if partial is not None or (count_words(so_far) < least and 0 < book.guided.pieces(file) < most):
+            return self._asks.more(chapter, self._hero(), so_far, aim)
+        return self._of_review(chapter, so_far)
+
+    def _of_review(self, chapter: Chapter, text: str) -> Work | None:
+        """Read by the rubric, mended where it is weakest, read again: as often as book.yaml allows."""
+        book, file = self._book, chapter.file
+        rounds = book.chapters.rounds(file)
+        tried = book.guided.revisions(file)
+        if not book.guided.pieces(file) or len(rounds) >= self._rounds():
+            return None  # another has written it: the author, a model with tools
+        known = sha256_of(text) in {one.sha256 for one in rounds}
+        if not rounds or (tried >= len(rounds) and not known):
+            return self._asks.review(chapter, self._hero(), text)
+        has_followers = book.folder.read(f"chapter_{chapter.number + 1:02}.md") is not None
+        if tried >= len(rounds) or has_followers or len(rounds) + 1 > self._rounds():
+            return None
+        look = self.look(file, text)
+        fault = weakest(look)
+        return self._asks.revision(chapter, self._hero(), look, fault) if fault is not None else None
+
+    def _counted(self) -> str:
+        """Which chapter the author should look at first, by the last round of each."""
+        last = {file: self._book.chapters.rounds(file)[-1] for file in self._book.chapters.reviewed()}
+        scored = {file: score for file, one in last.items() if (score := mean(one.scores)) is not None}
+        worst = min(scored, key=lambda file: scored[file], default="")
+        return f"Look at {worst} first: by the studio's own count, {scored[worst]:.1f} of 10." if worst else ""
+
+    def _rounds(self) -> int:
+        try:
+            return load_settings(self._book.root).review_rounds
+        except UsageError:  # book.yaml is being edited
+            return self._book.settings.review_rounds
+
+    # --- what is known --------------------------------------------------------------------------------------------
+
+    def _target(self, file: str, text: str) -> Target | None:
+        return asked_of(plan_of(self._book.folder), self._book.settings, file, text)[1]
+
+    def _hero(self) -> str:
+        """Whom the book is about: as the bible says, else whom the first chapter names most; "" = not known."""
+        lines = (self._book.folder.read(BIBLE) or "").splitlines()
+        listed = [line for line in lines if re.match(r"\s*[-*•]", line)]
+        name = next((name for line in listed if (name := trim_name(line.lstrip(" \t-*•")))), "")
+        if name:
+            return name
+        common = names_in(self._book.folder.read("chapter_01.md") or "").most_common(1)
+        return common[0][0] if common and common[0][1] > 1 else ""
+
+    def look(self, file: str, text: str) -> Look:
+        """A chapter with what it is measured against."""
+        number = int(match.group(1)) if (match := _CONTINUES.fullmatch(file)) else 1
+        others = [self._book.folder.read(f"chapter_{other:02}.md") for other in range(1, number)]
+        target = self._target(file, text)
+        return Look(
+            text=text,
+            before=tuple(other for other in others if other),
+            least=target.low if target else MIN_WORDS,
+            most=target.high if target else 0,
+            hero=self._hero(),
+            own=self._own(file),
         )
 
-    def _outline(self, title: str) -> Work:
-        settings = self._book.settings
-        count = min(settings.chapters or chapters_asked(settings.prompt) or DEFAULT_CHAPTERS, MAX_CHAPTERS)
-        wish, messages = guided_talk.wish(self._book), []
-        for example, chapters in guided_examples().outlines.items():
-            # As many as are asked for: the model counts by what it is shown.
-            lines = [f"{number}. {chapters[(number - 1) % len(chapters)]}" for number in range(1, count + 1)]
-            messages += _shown(prompt("guided_outline", count=count, title=example), "\n".join(lines))
-        messages += self._messages(prompt("guided_outline", count=count, title=title))
-
-        def call(text: str) -> ev.ToolCall:
-            lines = trim_list(text, count)
-            listing = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
-            content = f"# {title}\n\n{wish}\n\n## Chapters\n\n{listing}\n"
-            return _call("write_file", filename="outline.md", content=content, mode="create")
-
-        return Work(messages=messages, sampling=Sampling(max_tokens=12 * count + 8, temperature=0.7), call=call)
-
-    def _chapter(self, title: str, number: int, heading: str, file: str, count: int) -> Work:
-        before = self._book.folder.read(f"chapter_{number - 1:02}.md") if number > 1 else None
-        request = prompt(
-            "guided_chapter" if before else "guided_first_chapter",
-            prompt=guided_talk.wish(self._book),
-            title=title,
-            number=number,
-            count=count,
-            heading=heading,
-            tail=(before or "").strip()[-_TAIL:],
+    def _own(self, file: str) -> "_Own":
+        book = self._book
+        journal = book.journal
+        told = provenance(
+            of_file(book.history.revisions, file), lambda one: journal.text(one) if journal.has_text(one) else None
         )
-        self._pieces[file] = 1
-        opening = f"# {heading}\n\n"
-        return Work(
-            messages=self._messages(request),
-            sampling=Sampling(max_tokens=600, temperature=0.7),
-            call=lambda text: _call("write_file", filename=file, content=opening + trim_prose(text), mode="create"),
-            file=file,
-            opening=opening,
-        )
+        return _Own([one.text for one in told if one.by != AGENT])
 
-    def _more(self, title: str, heading: str, file: str, so_far: str) -> Work:
-        self._pieces[file] = self._pieces.get(file, 1) + 1
-        request = prompt("guided_more", title=title, heading=heading, tail=so_far.strip()[-_TAIL:])
-        joint = "" if so_far.endswith("\n") else "\n\n"
-        return Work(
-            messages=self._messages(request),
-            sampling=Sampling(max_tokens=400, temperature=0.8),
-            call=lambda text: _call("write_file", filename=file, content=joint + trim_prose(text), mode="append"),
-            file=file,
-            opening=joint,
-        )
-
-    def _review(self, title: str, count: int) -> Work:
-        last = self._book.folder.read(f"chapter_{count:02}.md") or ""
-        messages = self._messages(prompt("guided_review", title=title, tail=last.strip()[-_TAIL:]))
-        return Work(
-            messages=messages,
-            sampling=Sampling(max_tokens=120, temperature=0.7),
-            call=lambda text: _call("finish", summary=trim_prose(text).strip() or f"“{title}” is written."),
-        )
-
-    def _messages(self, request: str) -> list[Message]:
-        notes = guided_talk.notes(self._book)
-        wishes = prompt("guided_notes", notes=" ".join(notes)) + "\n\n" if notes else ""
-        return [Message(role="user", text=wishes + request)]
+    def read(self, file: str, text: str) -> str:
+        """The words of a review of a chapter, for `review_chapter`: what is counted, and the model's retelling."""
+        return words_of_review(self.look(file, text), self._book.conversation.last_text)
 
 
-# --- the model's words, trimmed by code ---------------------------------------------------------------------------
+class _Own:
+    """Whether a passage holds no sentence of the author's."""
+
+    def __init__(self, others: list[str]) -> None:
+        self._others = [one.strip() for one in others if one.strip()]
+
+    def __call__(self, passage: str) -> bool:
+        return not any(one in passage or passage in one for one in self._others)
 
 
-def chapters_asked(request: str) -> int | None:
-    """How many chapters a request names ("in three chapters", "12 chapters"), or None."""
-    match = re.search(r"\b(\d{1,2}|" + "|".join(_NUMBERS) + r")[\s-]+chapters?\b", request, re.IGNORECASE)
-    if match is None:
-        return None
-    word = match.group(1).lower()
-    number = int(word) if word.isdigit() else _NUMBERS[word]
-    return number if 1 <= number <= MAX_CHAPTERS else None
+class _Shown:
+    """Emits a reply as what it is, prose of a file or words; first what the studio puts before it, and no echo.
+
+    llama.cpp's server repeats what the assistant was made to have begun with.
+    """
+
+    def __init__(self, work: Work, record: ev.Record) -> None:
+        self._work = work
+        self._record = record
+        self._held: str | None = ""  # of the echo, so far; None = it is over
+        self._is_begun = False
+
+    def __call__(self, event: ev.Event) -> None:
+        if not isinstance(event, ev.ReplyDelta):
+            self._record(event)
+            return
+        text = event.text
+        if self._held is not None:
+            text = self._held + text
+            if text != self._work.prefill and self._work.prefill.startswith(text):
+                self._held = text
+                return
+            text, self._held = text.removeprefix(self._work.prefill), None
+        self._show(text)
+
+    def end(self) -> None:
+        """What was taken for an echo, and was none."""
+        held, self._held = self._held, None
+        if held:
+            self._show(held)
+
+    def _show(self, text: str) -> None:
+        if not self._is_begun and self._work.opening:
+            text = self._work.opening + text
+        self._is_begun = True
+        if text and self._work.file:
+            self._record(ev.ProseDelta(file=self._work.file, text=text))
+        elif text:
+            self._record(ev.ReplyDelta(text=text))
 
 
 def chapter_titles(outline: str) -> list[str]:
     """The numbered chapters of an outline, in order: a prologue would take a number that is another's."""
     named = [one for one in chapters_of(outline) if one.number is not None]
     return [one.title or f"Chapter {one.number}" for one in named][:MAX_CHAPTERS]
-
-
-def trim_title(text: str) -> str:
-    """One line fit for a title: no quotes, numbering, markdown or full stop; at most 60 characters."""
-    line = next((line for line in text.splitlines() if line.strip()), "")
-    line = re.sub(
-        r"^\W*(?:(?:title|chapter\s*\d*)\s*[:.–—-]\s*|\d+\s*[.):–—-]\s*)?", "", line.strip(), flags=re.IGNORECASE
-    )
-    # "The Red Sea: A Novel, by …": what follows is no title any more.
-    line = re.split(r"[:,;]| by | - ", line.strip(_EDGES), maxsplit=1)[0].strip(_EDGES)
-    return line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0]
-
-
-def trim_list(text: str, count: int) -> list[str]:
-    """`count` different short titles out of free lines; what is missing is numbered."""
-    titles: dict[str, str] = {}
-    for line in text.splitlines():
-        title = trim_title(line)
-        if 3 <= len(title) <= 48:
-            titles.setdefault(title.casefold(), title)
-    found = list(titles.values())[:count]
-    return found + [f"Part {number}" for number in range(len(found) + 1, count + 1)]
-
-
-def trim_prose(text: str) -> str:
-    """Prose without a heading of its own and without a last half sentence."""
-    text = re.sub(r"\A\s*(?:#+[^\n]*|\**chapter\s+\w+[^\n]{0,80})\n+", "", text.lstrip(), flags=re.IGNORECASE)
-    return (complete_sentences(text) or text).rstrip() + "\n"
-
-
-def _shown(request: str, answer: str) -> list[Message]:
-    return [Message(role="user", text=request), Message(role="assistant", text=answer)]
-
-
-def _call(name: str, **arguments: str) -> ev.ToolCall:
-    return ev.ToolCall(id=f"guided_{name}", name=name, arguments=json.dumps(arguments, ensure_ascii=False))

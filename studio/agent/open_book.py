@@ -10,6 +10,7 @@ from studio.agent.conversation import Conversation
 from studio.agent.decisions import Decisions
 from studio.agent.fact_watch import FactWatch
 from studio.agent.gates import Gates
+from studio.agent.guided_past import GuidedPast
 from studio.agent.loops import Loops
 from studio.agent.progress import Progress
 from studio.agent.spending import Spending
@@ -50,6 +51,7 @@ class OpenBook:
         self.gates = Gates()
         self.history = History()
         self.chapters = Chapters()
+        self.guided = GuidedPast()
         self.locks = Locks(root)
         self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record, locks=self.locks)
         self.restoring = Restoring(self.folder, journal, self.manuscript, self.record)
@@ -88,6 +90,7 @@ class OpenBook:
         self.gates.apply(event)
         self.history.apply(event)
         self.chapters.apply(event)
+        self.guided.apply(event)
         self.restoring.apply(event)
 
     def texts(self) -> list[tuple[str, str]]:

@@ -383,6 +383,7 @@ class Run:
             bound=self._compression.bounded,
             fits=lambda messages: fits(self._backend, messages),
             chapters=book.chapters,
+            reader=self._guide.read if self._backend.guided else None,
             text_of=book.journal.text,
         )
 
@@ -414,5 +415,5 @@ class Run:
     def _is_short(self, file: str) -> bool:
         """Whether more of a chapter's text is to come."""
         if self._backend.guided:
-            return self._guide.writes_next() == file
+            return self._guide.works_on() == file
         return is_short(self._book.folder, self._book.settings, file)

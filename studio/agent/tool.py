@@ -34,6 +34,7 @@ class ToolContext(msgspec.Struct, kw_only=True):
     ask: Callable[[str], str]  # put a question to the author; answers what the agent is told
     consult: Callable[[str, list[Message]], Awaitable[str]]  # (purpose, messages): one model call, apart from the run
     fits: Callable[[list[Message]], bool]  # whether such a call leaves room in the window for its answer
+    reader: Callable[[str, str], str] | None = None  # (file, text): a review by code, for a model that can't judge
     chapters: Chapters
     text_of: Callable[[str], str]  # a version by its SHA-256; raises `BookError`
     bound: Callable[[str], str] = str  # a text as far as the window holds it; what is left out is said in it

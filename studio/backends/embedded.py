@@ -27,7 +27,19 @@ STARTS_WITHIN = 180.0  # seconds: a large model on a slow disk
 ENDS_WITHIN = 3.0  # seconds
 
 # Settings under which a model of this size neither loops nor wanders off at once.
-_SAMPLING = {"temperature": 0.7, "top_p": 0.9, "min_p": 0.05, "repeat_penalty": 1.1, "cache_prompt": True}
+_SAMPLING = {
+    "temperature": 0.7,
+    "top_p": 0.9,
+    "min_p": 0.05,
+    "repeat_penalty": 1.1,
+    "repeat_last_n": 256,
+    # DRY: what would go on repeating what stands in the context gets less likely with every word of it.
+    "dry_multiplier": 0.8,
+    "dry_base": 1.75,
+    "dry_allowed_length": 4,
+    "dry_penalty_last_n": 4096,
+    "cache_prompt": True,
+}
 _DEFAULT_NAME = Path(DEFAULT.name).stem
 _OTHERWISE = "give another one with --model PATH.gguf, or choose another backend with --backend"
 

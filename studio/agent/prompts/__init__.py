@@ -29,6 +29,12 @@ class GuidedExamples(msgspec.Struct, frozen=True):
     titles: list[tuple[str, str]]  # (what the book is about, its title)
     premises: list[tuple[str, str]]  # (what the book is about, its premise)
     outlines: dict[str, list[str]]  # title -> chapter titles
+    spare: list[str]  # chapter titles, where the model has brought too few
+    heroes: list[tuple[str, str, str]]  # (title, what the book is about, whom)
+    spare_heroes: list[str]
+    small: frozenset[str]  # words of a title that don't tell it from another
+    no_names: frozenset[str]  # words with a capital that are nobody's name
+    openings: list[str]  # the first words of a chapter, with $name for the hero's
 
 
 @cache

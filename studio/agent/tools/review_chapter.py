@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from studio.agent.critique import DROP, MOST_CHANGES, Critique, figures, lost, mean, read_critique, report
+from studio.agent.guided_review import head_of
 from studio.agent.prompts import prompt, rubric
 from studio.agent.tool import Tool, ToolContext, ToolRefused
 from studio.backends.backend import Message
@@ -36,7 +37,7 @@ async def carry_out(context: ToolContext, arguments: Arguments) -> str:
         review = await _read(context, file, _most_rounds(context))
     reply, chapter = context.text_of(review.reply), context.text_of(review.sha256)
     critique = read_critique(reply, rubric(), chapter)
-    kept = await _keep(context, review, report(critique, reply, review.file, review.round))
+    kept = await _keep(context, review, report(critique, reply, review.file, review.round, head_of(reply)))
     said = _said(review, critique, reply, kept, _most_rounds(context))
     better = context.chapters.better_than(review.file, review)
     if better is None or lost(better.scores, review.scores) <= DROP:
@@ -107,6 +108,8 @@ def _report_name(context: ToolContext, file: str, number: int) -> str:
 
 async def _ask(context: ToolContext, file: str, text: str) -> str:
     """The reader's answer; where the window is small, with less around the chapter."""
+    if context.reader is not None:
+        return context.reader(file, text)
     for messages in _requests(context, file, text):
         if context.fits(messages):
             try:

@@ -1,0 +1,262 @@
+"""What guided mode asks a small model for: short requests, examples in place of instructions, the words to begin with.
+
+A chapter is always asked for by the same words, with what there is of it as what the assistant has said so far: the
+model goes on in one breath, and the server has read all but the last lines already.
+"""
+
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+
+from studio import events as ev
+from studio.agent import guided_talk
+from studio.agent.guided_past import call_of
+from studio.agent.guided_review import Fault, Look, mended
+from studio.agent.guided_words import (
+    MAX_CHAPTERS,
+    STOPS,
+    chapters_asked,
+    first_name,
+    named_in,
+    subject,
+    trim_list,
+    trim_name,
+    trim_passage,
+    trim_prose,
+    trim_title,
+)
+from studio.agent.open_book import OpenBook
+from studio.agent.prompts import guided_examples, prompt
+from studio.backends.backend import Message, Sampling
+from studio.book.words import count_words
+
+DEFAULT_CHAPTERS = 3
+
+_TAIL = 500  # characters of the chapter before that a chapter is shown
+_SO_FAR = 4_000  # characters of the chapter itself
+_TOKENS = 1.4  # of a word, with what is cut off at the end
+_LEAST, _MOST = 64, 400  # tokens of one reply of prose
+
+
+class Chapter(msgspec.Struct, frozen=True, kw_only=True):
+    """A chapter in the order of the work."""
+
+    number: int
+    count: int  # chapters of the book
+    title: str  # of the book
+    heading: str
+    file: str
+    before: str = ""  # the text of the chapter before
+
+
+class Work(msgspec.Struct, kw_only=True):
+    """One model call of guided mode, and the tool call its words become."""
+
+    messages: list[Message]
+    sampling: Sampling
+    call: Callable[[str], ev.ToolCall]
+    file: str = ""  # the words are prose of this file; "" = they are shown as a reply
+    chapter: str = ""  # the file of the chapter that is written, read or mended by it
+    opening: str = ""  # what the studio puts before the words (a heading, the first words), to be shown
+    prefill: str = ""  # what the assistant is made to have said already
+
+
+class Asks:
+    """Builds the next call once it is known what it is for."""
+
+    def __init__(self, book: OpenBook) -> None:
+        self._book = book
+
+    def title(self) -> Work:
+        """The title of the book."""
+        messages = [
+            message
+            for request, title in guided_examples().titles
+            for message in _shown(prompt("guided_title", prompt=request), title)
+        ]
+        messages += self._messages(prompt("guided_title", prompt=subject(guided_talk.wish(self._book))))
+        return Work(
+            messages=messages,
+            sampling=Sampling(max_tokens=16, stop=("\n", ":"), temperature=0.7),
+            call=lambda text: call_of("create_project", project_name=trim_title(text) or "Untitled"),
+        )
+
+    def outline(self, title: str) -> Work:
+        """The titles of the chapters."""
+        settings = self._book.settings
+        count = min(settings.chapters or chapters_asked(settings.prompt) or DEFAULT_CHAPTERS, MAX_CHAPTERS)
+        wish = guided_talk.wish(self._book, "\n\n")
+        messages = []
+        examples = guided_examples()
+        for example, chapters in examples.outlines.items():
+            # As many as are asked for: the model counts by what it is shown.
+            lines = [f"{number}. {chapters[(number - 1) % len(chapters)]}" for number in range(1, count + 1)]
+            messages += _shown(prompt("guided_outline", count=count, title=example), "\n".join(lines))
+        messages += self._messages(prompt("guided_outline", count=count, title=title))
+        start = _chance(self._book.root.name, title) % len(examples.spare)
+        spare = (*examples.spare[start:], *examples.spare[:start])
+
+        def call(text: str) -> ev.ToolCall:
+            lines = trim_list(text, count, spare)
+            listing = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
+            content = f"# {title}\n\n{wish}\n\n## Chapters\n\n{listing}\n"
+            return call_of("write_file", filename="outline.md", content=content, mode="create")
+
+        # Some more than are wanted: of those that are alike one is taken.
+        return Work(messages=messages, sampling=Sampling(max_tokens=14 * count + 32, temperature=0.9), call=call)
+
+    def hero(self, title: str, file: str) -> Work:
+        """Whom the book is about: named by the author, else by the model; kept in the bible."""
+        examples = guided_examples()
+        messages = [
+            message
+            for example, about, name in examples.heroes
+            for message in _shown(prompt("guided_hero", title=example, prompt=about), name)
+        ]
+        messages += self._messages(prompt("guided_hero", title=title, prompt=subject(guided_talk.wish(self._book))))
+
+        def call(text: str) -> ev.ToolCall:
+            spare = examples.spare_heroes[_chance(title) % len(examples.spare_heroes)]
+            name = named_in(guided_talk.wish(self._book)) or trim_name(text) or spare
+            content = f"# Characters\n\n- {name}: the story follows this person.\n"
+            return call_of("write_file", filename=file, content=content, mode="create")
+
+        return Work(messages=messages, sampling=Sampling(max_tokens=16, stop=("\n", ","), temperature=0.9), call=call)
+
+    # --- a chapter ------------------------------------------------------------------------------------------------
+
+    def chapter(self, chapter: Chapter, hero: str, words: int) -> Work:
+        """A chapter's beginning, or the whole of it; `words` are wanted."""
+        begun = self._begun(chapter, hero)
+        heading = f"# {chapter.heading}\n\n"
+        return Work(
+            messages=self._request(chapter, hero),
+            sampling=_prose(words),
+            call=lambda text: call_of(
+                "write_file", filename=chapter.file, content=heading + trim_prose(begun + text), mode="create"
+            ),
+            file=chapter.file,
+            chapter=chapter.file,
+            opening=heading + begun,
+            prefill=begun,
+        )
+
+    def more(self, chapter: Chapter, hero: str, so_far: str, words: int) -> Work:
+        """What comes after what there is of a chapter."""
+        joint = "\n" if so_far.endswith("\n") else "\n\n"
+        return Work(
+            messages=self._request(chapter, hero),
+            sampling=_prose(words - count_words(so_far)),
+            call=lambda text: call_of(
+                "write_file", filename=chapter.file, content=joint + trim_prose(text), mode="append"
+            ),
+            file=chapter.file,
+            chapter=chapter.file,
+            opening=joint,
+            prefill=self._so_far(so_far, len(so_far)) + "\n\n",
+        )
+
+    def review(self, chapter: Chapter, hero: str, text: str) -> Work:
+        """The chapter retold in a sentence, by which its author can see what the model made of it; then it is read."""
+        begun = f"In this chapter {first_name(hero)}" if hero else "In this chapter"
+        said = Message(role="assistant", text=self._so_far(text, len(text)))
+        return Work(
+            messages=[*self._request(chapter, hero), said, Message(role="user", text=prompt("guided_retell"))],
+            sampling=Sampling(max_tokens=48, stop=("\n", ". "), temperature=0.3),
+            call=lambda said: call_of("review_chapter", filename=chapter.file),
+            chapter=chapter.file,
+            opening=begun,
+            prefill=begun,
+        )
+
+    def revision(self, chapter: Chapter, hero: str, look: Look, fault: Fault) -> Work:
+        """Other words for the weakest passage, gone on to from what stands before it."""
+        at = fault.end if fault.adds else fault.start
+        prefill = self._so_far(look.text, at)
+        joint = "\n\n" if fault.kind == "short" else "" if look.text[:at].endswith("\n") else " "
+        # A sentence that is spoken begins otherwise than those that told of one and the same person.
+        begun = {"alike": first_name(hero), "same": "“"}.get(fault.kind, "")
+        prefill = f"{prefill}{joint}{begun}" if prefill else begun
+
+        def call(text: str) -> ev.ToolCall:
+            old, new = mended(look, fault, trim_passage(begun + text))
+            return call_of("edit_file", filename=chapter.file, old_text=old, new_text=new)
+
+        words = count_words(look.text[fault.start : fault.end])
+        wanted = look.least - count_words(look.text) if fault.kind == "short" else words
+        return Work(
+            messages=self._request(chapter, hero),
+            sampling=msgspec.structs.replace(_prose(wanted), temperature=0.9),
+            call=call,
+            chapter=chapter.file,
+            prefill=prefill,
+        )
+
+    def ending(self, title: str, hero: str, last: str, counted: str) -> Work:
+        """A word on the finished book; `counted` is what the studio has to say of it."""
+        begun = f"“{title}” is the story of {hero}," if hero else f"“{title}” is the story of"
+        return Work(
+            messages=self._messages(prompt("guided_review", title=title, tail=_ending(last, _TAIL))),
+            sampling=Sampling(max_tokens=60, temperature=0.4),
+            call=lambda text: call_of("finish", summary=f"{trim_prose(begun + text).strip()} {counted}".strip()),
+            opening=begun,
+            prefill=begun,
+        )
+
+    def _request(self, chapter: Chapter, hero: str) -> list[Message]:
+        return self._messages(
+            prompt(
+                "guided_chapter" if chapter.before else "guided_first_chapter",
+                prompt=subject(guided_talk.wish(self._book)),
+                title=chapter.title,
+                number=chapter.number,
+                heading=chapter.heading,
+                hero=f" The hero is {hero}." if hero else "",
+                tail=_ending(chapter.before, _TAIL),
+            )
+        )
+
+    def _begun(self, chapter: Chapter, hero: str) -> str:
+        """The first words of a chapter: the hero's name, and no two chapters alike."""
+        if not hero:
+            return ""
+        openings = guided_examples().openings
+        if chapter.number == 1 or self._book.settings.language.casefold() not in ("", "en", "english"):
+            return hero
+        place = chapter.number - 2 + _chance(chapter.title)
+        return openings[place % len(openings)].replace("$name", first_name(hero))
+
+    def _so_far(self, text: str, end: int) -> str:
+        """The chapter up to there, without its heading, as much of it as is shown."""
+        shown = text[:end]
+        if shown.lstrip().startswith("#"):
+            shown = shown.lstrip().partition("\n")[2]
+        shown = shown.strip()
+        return shown if len(shown) <= _SO_FAR else shown[-_SO_FAR:].partition(" ")[2]
+
+    def _messages(self, request: str) -> list[Message]:
+        notes = guided_talk.notes(self._book)
+        wishes = prompt("guided_notes", notes=" ".join(notes)) + "\n\n" if notes else ""
+        return [Message(role="user", text=wishes + request)]
+
+
+def _ending(text: str, most: int) -> str:
+    """The end of a text from the beginning of a sentence."""
+    tail = text.strip()[-most:]
+    if len(tail) < len(text.strip()) and ". " in tail[:-1]:
+        tail = tail.partition(". ")[2]
+    return tail
+
+
+def _prose(words: int) -> Sampling:
+    return Sampling(max_tokens=max(_LEAST, min(_MOST, round(_TOKENS * words))), stop=STOPS, temperature=0.8)
+
+
+def _chance(*of: str) -> int:
+    """A number that differs from book to book, and is the same each time it is asked for."""
+    return int.from_bytes(hashlib.sha256("\n".join(of).encode()).digest()[:4], "big")
+
+
+def _shown(request: str, answer: str) -> list[Message]:
+    return [Message(role="user", text=request), Message(role="assistant", text=answer)]
