@@ -13,6 +13,7 @@ from played_book import Stage, calls, writes
 
 from studio import events as ev
 from studio.agent.gates import Gates
+from studio.agent.limits import Limits
 from studio.agent.run import Run
 
 OUTLINE = writes(
@@ -289,19 +290,20 @@ async def test_the_author_chooses_while_it_runs_and_the_choice_outlasts_the_run(
     assert "chapter 2 is done" in second.of(ev.Paused)[0].why
 
 
-async def test_guided_pieces_are_one_chapter_and_stop_when_the_next_one_is_due(stage: Stage) -> None:
-    outline = "# T\n\n1. Ebb\n2. Flow\n"
-
+async def test_guided_pieces_are_one_chapter_and_stop_when_it_was_read_and_mended(stage: Stage) -> None:
     def model(request: Any) -> Answer:
         return Wire.reply("The tide went out again. " * 20)  # a hundred words: a chapter takes two pieces
 
     stage.model = model
     (stage.root.parent / "tide").mkdir()
     (stage.root / "book.yaml").write_text("title: T\nprompt: A tide\n")
-    (stage.root / "outline.md").write_text(outline)
-    first = await stage.play(gate="chapter", guided=True)
-    assert [pause.why for pause in first.of(ev.Paused)] == ["chapter 1 is done: chapter_01.md, 201 words"]
-    assert [event.mode for event in first.of(ev.FileWritten)] == ["create", "append"]
-    second = await stage.play(gate="chapter", guided=True)
-    assert [pause.why for pause in second.of(ev.Paused)] == ["chapter 2 is done: chapter_02.md, 201 words"]
-    assert (await stage.play(gate="chapter", guided=True)).code == 0
+    (stage.root / "outline.md").write_text("# T\n\n1. Ebb\n2. Flow\n")
+    for file in ("chapter_01.md", "chapter_02.md"):
+        played = await stage.play(gate="chapter", guided=True, limits=Limits(steps=60))
+        words = [event.words for event in played.of(ev.FileWritten) if event.file == file]
+        named = f"chapter {int(file[8:10])} is done: {file}, {words[-1]:,} words"
+        assert [pause.why for pause in played.of(ev.Paused) if pause.by == "gate"][-1:] == [named]
+        looks = [event.round for event in played.of(ev.ChapterReviewed) if event.file == file]
+        assert looks == [1, 2], "it stops when the readings are over, not between them"
+        assert played.kinds[-1] == "paused"
+    assert (await stage.play(gate="chapter", guided=True, limits=Limits(steps=60))).code == 0
