@@ -157,6 +157,7 @@ class Stage:
         idle: float | None = None,
         within: float = LONGEST,
         compressing: Compressing | None = None,
+        guided: bool = False,
         author: Callable[[Run, ev.Event], None] | None = None,
     ) -> Played:
         """Write the book, or go on with it, to the end of one run.
@@ -171,6 +172,7 @@ class Stage:
             idle: seconds the server may be silent.
             within: seconds the book may take.
             compressing: when the conversation gives way to a summary.
+            guided: the model is taken for one that can't call tools.
             author: sees every event, and may do something about it.
         """
         self._script = list(script)
@@ -183,6 +185,7 @@ class Stage:
         def open_one(choice: BackendChoice) -> Any:
             opened: Any = open_backend(choice, key_of=lambda variable: KEY, cache=cache_folder(), idle=idle)
             opened.prices = prices or opened.prices
+            opened.guided = guided
             return opened
 
         choice = BackendChoice(backend=backend, model=model, base_url=self._server.url, context=context)
