@@ -166,7 +166,7 @@ class Asks:
         said = Message(role="assistant", text=self._so_far(text, len(text)))
         return Work(
             messages=[*self._request(chapter, hero), said, Message(role="user", text=prompt("guided_retell"))],
-            sampling=Sampling(max_tokens=48, stop=("\n", ". "), temperature=0.3),
+            sampling=Sampling(max_tokens=36, stop=("\n", ". "), temperature=0.3),
             call=lambda said: call_of("review_chapter", filename=chapter.file),
             opening=begun,
             prefill=begun,
