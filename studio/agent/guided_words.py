@@ -17,6 +17,7 @@ _NUMBERS = {
         ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], 1
     )
 }
+_TITLE = 7  # words
 _EDGES = " \t\"'“”‘’«»*_#`.,;:–—-"
 _NAME = r"[A-Z][^\W\d_]+(?:['’-][A-Z]?[^\W\d_]+)*"
 _NAMED = re.compile(rf"\b(?:named|called|hero|heroine)\s+({_NAME}(?:\s{_NAME}){{0,2}})")
@@ -71,8 +72,13 @@ def trim_title(text: str) -> str:
         r"^\W*(?:(?:title|chapter\s*\d*)\s*[:.–—-]\s*|\d+\s*[.):–—-]\s*)?", "", line.strip(), flags=re.IGNORECASE
     )
     # "The Red Sea: A Novel, by …": what follows is no title any more.
-    line = re.split(r"[:,;]| by | - ", line.strip(_EDGES), maxsplit=1)[0].strip(_EDGES)
-    return line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0]
+    line = re.split(r"[:,;(\[]| by | - ", line.strip(_EDGES), maxsplit=1)[0].strip(_EDGES)
+    words = (line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0]).split()
+    if len(words) > _TITLE:
+        words = words[:_TITLE]
+        while len(words) > 1 and words[-1].casefold() in guided_examples().small:
+            words.pop()
+    return " ".join(words)
 
 
 def trim_list(text: str, count: int, spare: tuple[str, ...] = ()) -> list[str]:
