@@ -14,7 +14,7 @@ from studio.agent import guided_talk
 from studio.agent.critique import mean
 from studio.agent.guided_asks import Asks, Chapter, Work
 from studio.agent.guided_review import Look, weakest, words_of_review
-from studio.agent.guided_words import MAX_CHAPTERS, names_in, trim_name
+from studio.agent.guided_words import MAX_CHAPTERS, Person, names_in, trim_person
 from studio.agent.open_book import OpenBook
 from studio.agent.planned import asked_of, plan_of
 from studio.agent.step import Caller
@@ -28,8 +28,8 @@ from studio.book.targets import Target
 from studio.book.words import count_words
 from studio.errors import UsageError
 
-MIN_WORDS = 200  # a chapter shorter than this is gone on with, when nobody asks for another length
-AIM = 240  # words that are asked for then
+MIN_WORDS = 180  # a chapter shorter than this is gone on with, when nobody asks for another length
+AIM = 220  # words that are asked for then
 BIBLE = "bible/characters.md"
 
 _PIECE = 150  # words that a reply brings, about
@@ -149,15 +149,15 @@ class Guide:
     def _target(self, file: str, text: str) -> Target | None:
         return asked_of(plan_of(self._book.folder), self._book.settings, file, text)[1]
 
-    def _hero(self) -> str:
-        """Whom the book is about: as the bible says, else whom the first chapter names most; "" = not known."""
+    def _hero(self) -> Person:
+        """Whom the book is about: as the bible says, else whom the first chapter names most."""
         lines = (self._book.folder.read(BIBLE) or "").splitlines()
         listed = [line for line in lines if re.match(r"\s*[-*•]", line)]
-        name = next((name for line in listed if (name := trim_name(line.lstrip(" \t-*•")))), "")
-        if name:
-            return name
+        person = next((person for line in listed if (person := trim_person(line.lstrip(" \t-*•"))).name), None)
+        if person is not None:
+            return person
         common = names_in(self._book.folder.read("chapter_01.md") or "").most_common(1)
-        return common[0][0] if common and common[0][1] > 1 else ""
+        return Person(common[0][0]) if common and common[0][1] > 1 else Person()
 
     def look(self, file: str, text: str) -> Look:
         """A chapter with what it is measured against."""
@@ -169,7 +169,7 @@ class Guide:
             before=tuple(other for other in others if other),
             least=target.low if target else MIN_WORDS,
             most=target.high if target else 0,
-            hero=self._hero(),
+            hero=self._hero().name,
             own=self._own(file),
         )
 

@@ -5,24 +5,25 @@ model goes on in one breath, and the server has read all but the last lines alre
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from studio import events as ev
 from studio.agent import guided_talk
+from studio.agent.guided_mend import mended
 from studio.agent.guided_past import call_of
-from studio.agent.guided_review import Fault, Look, mended
+from studio.agent.guided_review import Fault, Look
 from studio.agent.guided_words import (
     MAX_CHAPTERS,
     STOPS,
+    Person,
     chapters_asked,
-    first_name,
     named_in,
     subject,
     trim_list,
-    trim_name,
     trim_passage,
+    trim_person,
     trim_prose,
     trim_title,
 )
@@ -104,7 +105,11 @@ class Asks:
             return call_of("write_file", filename="outline.md", content=content, mode="create")
 
         # Some more than are wanted: of those that are alike one is taken.
-        return Work(messages=messages, sampling=Sampling(max_tokens=14 * count + 32, temperature=0.9), call=call)
+        return Work(
+            messages=messages,
+            sampling=Sampling(max_tokens=14 * count + 32, stop=(f"\n{count + 4}.",), temperature=0.9),
+            call=call,
+        )
 
     def hero(self, title: str, file: str) -> Work:
         """Whom the book is about: named by the author, else by the model; kept in the bible."""
@@ -118,15 +123,17 @@ class Asks:
 
         def call(text: str) -> ev.ToolCall:
             spare = examples.spare_heroes[_chance(title) % len(examples.spare_heroes)]
-            name = named_in(guided_talk.wish(self._book)) or trim_name(text) or spare
-            content = f"# Characters\n\n- {name}: the story follows this person.\n"
+            person = trim_person(text)
+            name = named_in(guided_talk.wish(self._book)) or person.name or spare
+            said = f" ({person.pronoun})" if person.pronoun else ""
+            content = f"# Characters\n\n- {name}{said}: the story follows this person.\n"
             return call_of("write_file", filename=file, content=content, mode="create")
 
-        return Work(messages=messages, sampling=Sampling(max_tokens=16, stop=("\n", ","), temperature=0.9), call=call)
+        return Work(messages=messages, sampling=Sampling(max_tokens=16, stop=("\n", "."), temperature=0.9), call=call)
 
     # --- a chapter ------------------------------------------------------------------------------------------------
 
-    def chapter(self, chapter: Chapter, hero: str, words: int) -> Work:
+    def chapter(self, chapter: Chapter, hero: Person, words: int) -> Work:
         """A chapter's beginning, or the whole of it; `words` are wanted."""
         begun = self._begun(chapter, hero)
         heading = f"# {chapter.heading}\n\n"
@@ -142,41 +149,42 @@ class Asks:
             prefill=begun,
         )
 
-    def more(self, chapter: Chapter, hero: str, so_far: str, words: int) -> Work:
+    def more(self, chapter: Chapter, hero: Person, so_far: str, words: int) -> Work:
         """What comes after what there is of a chapter."""
         joint = "\n" if so_far.endswith("\n") else "\n\n"
+        begun = self._gone_on(chapter, hero)
         return Work(
             messages=self._request(chapter, hero),
             sampling=_prose(words - count_words(so_far)),
             call=lambda text: call_of(
-                "write_file", filename=chapter.file, content=joint + trim_prose(text), mode="append"
+                "write_file", filename=chapter.file, content=joint + trim_prose(begun + text), mode="append"
             ),
             file=chapter.file,
             chapter=chapter.file,
-            opening=joint,
-            prefill=self._so_far(so_far, len(so_far)) + "\n\n",
+            opening=joint + begun,
+            prefill=f"{self._so_far(so_far, len(so_far))}\n\n{begun}",
         )
 
-    def review(self, chapter: Chapter, hero: str, text: str) -> Work:
+    def review(self, chapter: Chapter, hero: Person, text: str) -> Work:
         """The chapter retold in a sentence, by which its author can see what the model made of it; then it is read."""
-        begun = f"In this chapter {first_name(hero)}" if hero else "In this chapter"
+        begun = f"In this chapter {hero.first}" if hero.name else "In this chapter"
         said = Message(role="assistant", text=self._so_far(text, len(text)))
         return Work(
             messages=[*self._request(chapter, hero), said, Message(role="user", text=prompt("guided_retell"))],
-            sampling=Sampling(max_tokens=48, stop=("\n", ". "), temperature=0.3),
+            sampling=Sampling(max_tokens=36, stop=("\n", ". "), temperature=0.3),
             call=lambda said: call_of("review_chapter", filename=chapter.file),
             chapter=chapter.file,
             opening=begun,
             prefill=begun,
         )
 
-    def revision(self, chapter: Chapter, hero: str, look: Look, fault: Fault) -> Work:
+    def revision(self, chapter: Chapter, hero: Person, look: Look, fault: Fault) -> Work:
         """Other words for the weakest passage, gone on to from what stands before it."""
         at = fault.end if fault.adds else fault.start
         prefill = self._so_far(look.text, at)
         joint = "\n\n" if fault.kind == "short" else "" if look.text[:at].endswith("\n") else " "
         # A sentence that is spoken begins otherwise than those that told of one and the same person.
-        begun = {"alike": first_name(hero), "same": "“"}.get(fault.kind, "")
+        begun = {"alike": hero.first, "same": "“"}.get(fault.kind, "")
         prefill = f"{prefill}{joint}{begun}" if prefill else begun
 
         def call(text: str) -> ev.ToolCall:
@@ -193,9 +201,9 @@ class Asks:
             prefill=prefill,
         )
 
-    def ending(self, title: str, hero: str, last: str, counted: str) -> Work:
+    def ending(self, title: str, hero: Person, last: str, counted: str) -> Work:
         """A word on the finished book; `counted` is what the studio has to say of it."""
-        begun = f"“{title}” is the story of {hero}," if hero else f"“{title}” is the story of"
+        begun = f"“{title}” is the story of {hero.name}," if hero.name else f"“{title}” is the story of"
         return Work(
             messages=self._messages(prompt("guided_review", title=title, tail=_ending(last, _TAIL))),
             sampling=Sampling(max_tokens=60, temperature=0.4),
@@ -204,7 +212,7 @@ class Asks:
             prefill=begun,
         )
 
-    def _request(self, chapter: Chapter, hero: str) -> list[Message]:
+    def _request(self, chapter: Chapter, hero: Person) -> list[Message]:
         return self._messages(
             prompt(
                 "guided_chapter" if chapter.before else "guided_first_chapter",
@@ -212,20 +220,30 @@ class Asks:
                 title=chapter.title,
                 number=chapter.number,
                 heading=chapter.heading,
-                hero=f" The hero is {hero}." if hero else "",
+                hero=f" The hero is {hero.name}." if hero.name else "",
                 tail=_ending(chapter.before, _TAIL),
             )
         )
 
-    def _begun(self, chapter: Chapter, hero: str) -> str:
+    def _begun(self, chapter: Chapter, hero: Person) -> str:
         """The first words of a chapter: the hero's name, and no two chapters alike."""
-        if not hero:
+        if not hero.name:
             return ""
-        openings = guided_examples().openings
-        if chapter.number == 1 or self._book.settings.language.casefold() not in ("", "en", "english"):
-            return hero
-        place = chapter.number - 2 + _chance(chapter.title)
-        return openings[place % len(openings)].replace("$name", first_name(hero))
+        examples = guided_examples()
+        if chapter.number == 1:
+            return _filled(examples.first_openings, _chance(chapter.title), hero, hero.name, self._is_english)
+        return _filled(examples.openings, _chance(chapter.title) + chapter.number, hero, hero.first, self._is_english)
+
+    def _gone_on(self, chapter: Chapter, hero: Person) -> str:
+        """The first words of a paragraph after the model had come to an end: without them it talks of the text."""
+        if not hero.name:
+            return ""
+        place = _chance(chapter.title) + chapter.number + self._book.guided.pieces(chapter.file)
+        return _filled(guided_examples().goings_on, place, hero, hero.first, self._is_english)
+
+    @property
+    def _is_english(self) -> bool:
+        return self._book.settings.language.casefold() in ("", "en", "english")
 
     def _so_far(self, text: str, end: int) -> str:
         """The chapter up to there, without its heading, as much of it as is shown."""
@@ -239,6 +257,13 @@ class Asks:
         notes = guided_talk.notes(self._book)
         wishes = prompt("guided_notes", notes=" ".join(notes)) + "\n\n" if notes else ""
         return [Message(role="user", text=wishes + request)]
+
+
+def _filled(openings: Sequence[str], place: int, hero: Person, name: str, is_english: bool) -> str:
+    """One of these, with the name in it; the name alone where they would not fit."""
+    if not hero.pronoun or not is_english:
+        return name
+    return openings[place % len(openings)].replace("$name", name).replace("$she", hero.pronoun)
 
 
 def _ending(text: str, most: int) -> str:

@@ -21,7 +21,7 @@ UNSAID = "Not judged: setting, stakes, pacing, fidelity, integration."
 
 _RUN = 4  # words that stand elsewhere in the same order are no chance
 _STRETCH = 70  # words of a passage that is rewritten in one go, about
-_REPEATS = 0.2  # share of a stretch's runs of words that may stand elsewhere
+REPEATS = 0.2  # share of a stretch's runs of words that may stand elsewhere
 _SAME = 0.6  # share of a stretch's sentences that may begin with the same word
 _SENTENCES = 5  # of a stretch: in fewer it is chance
 _THIN = 25  # words of a paragraph that can be grown
@@ -110,7 +110,8 @@ def _marks(look: Look, found: Sequence[Fault]) -> Iterator[str]:
     asked = f"{words:,} words" + (f", at least {look.least:,} are asked for" if look.least else "")
     yield _mark("expansion", size, ending, asked)
     kinds = {one.kind for one in found}
-    joined = not look.before or not (known := set(names_in(look.before[-1]))) or bool(known & set(names_in(body)))
+    known = {*names_in(look.before[-1] if look.before else ""), first} - {""}
+    joined = not known or any(name in body for name in known)
     joint = 10.0 - 4 * ("alike" in kinds) - 3 * ("unfinished" in kinds) - 3 * (not joined)
     said = [
         "it begins as another chapter does" if "alike" in kinds else "it begins like no other chapter",
@@ -162,7 +163,8 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
         yield start + match.start(), start + match.end()
 
 
-def _sentences(text: str) -> Iterator[tuple[int, int]]:
+def places_of_sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Where each sentence of the paragraphs begins and ends."""
     for start, end in _paragraphs(text):
         at = start
         for one in sentences(text[start:end]):
@@ -185,21 +187,24 @@ def _stretches(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _no_story(text: str) -> Iterator[Fault]:
-    for start, end in _sentences(text):
+    for start, end in places_of_sentences(text):
         if TALK.match(text[start:end]):
             yield Fault(kind="talk", start=start, end=end, said="This is said of the text, not told in it")
-        elif _LIST.match(text[start:end]):
+    for line in re.finditer(r"\S[^\n]*", text[_body(text) :]):
+        if _LIST.match(line.group()):
+            start = _body(text) + line.start()
+            end = start + len(line.group().rstrip())
             yield Fault(kind="heading", start=start, end=end, said="A heading or a list is no prose")
 
 
 def _repeats(look: Look) -> list[Fault]:
     text = look.text
-    known = _runs(" ".join(look.before))
+    known = set(runs_of(" ".join(look.before)))
     ranked: list[tuple[float, Fault]] = []
     for start, end in _stretches(text):
-        own = _in_order(text[start:end])
+        own = runs_of(text[start:end])
         share = sum(one in known for one in own) / len(own) if own else 0.0
-        if share > _REPEATS:
+        if share > REPEATS:
             said = f"{100 * share:.0f} % of this stands elsewhere word for word"
             ranked.append((share, Fault(kind="repeat", start=start, end=end, said=said)))
         known |= set(own)
@@ -208,8 +213,8 @@ def _repeats(look: Look) -> list[Fault]:
 
 def repeated(body: str, before: Sequence[str]) -> float:
     """The share of its runs of words that a text has from the chapters before, or has had itself already."""
-    known = _runs(" ".join(before))
-    own = _in_order(body)
+    known = set(runs_of(" ".join(before)))
+    own = runs_of(body)
     count = 0
     for one in own:
         count += one in known
@@ -219,7 +224,7 @@ def repeated(body: str, before: Sequence[str]) -> float:
 
 def beginning_alike(body: str) -> float:
     """The share of its sentences that begin with the word most of them begin with."""
-    first = Counter(_first(body[start:end]) for start, end in _sentences(body))
+    first = Counter(_first(body[start:end]) for start, end in places_of_sentences(body))
     return max(first.values(), default=0) / max(1, first.total())
 
 
@@ -232,23 +237,20 @@ def _same(text: str) -> list[Fault]:
     ranked: list[tuple[float, Fault]] = []
     for start, end in _stretches(text):
         share = beginning_alike(text[start:end])
-        if share > _SAME and len(list(_sentences(text[start:end]))) >= _SENTENCES:
+        if share > _SAME and len(list(places_of_sentences(text[start:end]))) >= _SENTENCES:
             said = f"{100 * share:.0f} % of these sentences begin with the same word"
             ranked.append((share, Fault(kind="same", start=start, end=end, said=said)))
     return [fault for _, fault in sorted(ranked, key=lambda one: -one[0])]
 
 
-def _in_order(text: str) -> list[tuple[str, ...]]:
+def runs_of(text: str) -> list[tuple[str, ...]]:
+    """Every few words that stand together, in order: two texts that share one share no chance."""
     words = [word.casefold() for word in _WORD.findall(text)]
     return [tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1)]
 
 
-def _runs(text: str) -> set[tuple[str, ...]]:
-    return set(_in_order(text))
-
-
 def _alike(look: Look) -> Iterator[Fault]:
-    first = next(_sentences(look.text), None)
+    first = next(places_of_sentences(look.text), None)
     if first is None:
         return
     opening = _opening(look.text)
@@ -261,7 +263,7 @@ def _opening(text: str) -> list[str]:
 
 
 def _unfinished(text: str) -> Iterator[Fault]:
-    last = list(_sentences(text))[-1:]
+    last = list(places_of_sentences(text))[-1:]
     for start, end in last:
         if not text[start:end].endswith(_ENDS):
             yield Fault(kind="unfinished", start=start, end=end, said="The chapter breaks off")
@@ -274,42 +276,3 @@ def _short(look: Look) -> Iterator[Fault]:
     thin = min(places, key=lambda place: abs(count_words(look.text[place[0] : place[1]]) - _THIN), default=None)
     if thin is not None:
         yield Fault(kind="short", start=thin[0], end=thin[1], said="The chapter is short, and this is told in passing")
-
-
-# --- mending ------------------------------------------------------------------------------------------------------
-
-
-def mended(look: Look, fault: Fault, words: str) -> tuple[str, str]:
-    """(old_text, new_text) of the edit that puts the model's trimmed words in the place of a faulty passage.
-
-    The old text stands once in the chapter: where it would not, what goes before it is taken along. What the words
-    repeat themselves is left out; when nothing is left, a passage that was no good without them goes.
-    """
-    text = look.text
-    around = text[: fault.start] if fault.adds else text[: fault.start] + "\n" + text[fault.end :]
-    known = _runs("\n".join((*look.before, text if fault.adds else around)))
-    fresh = []
-    for one in sentences(words):
-        own = _in_order(one)
-        if not own or sum(run in known for run in own) / len(own) <= _REPEATS:
-            fresh.append(one)
-            known |= set(own)
-    new = "".join(fresh).strip()
-    old = text[fault.start : fault.end]
-    if fault.kind == "unfinished":
-        return _once(text, fault, f"{old} {new}" if new else old)
-    if fault.adds:
-        return _once(text, fault, f"{old}\n\n{new}" if new else old)
-    return _once(text, fault, new)
-
-
-def _once(text: str, fault: Fault, new: str) -> tuple[str, str]:
-    start, end = fault.start, fault.end
-    if not new:  # the blanks around it go with it
-        while end < len(text) and text[end].isspace():
-            end += 1
-    for at in (start, *(place for place, _ in reversed(list(_sentences(text))) if place < start), 0):
-        if text.count(text[at:end]) == 1:
-            lead = text[at:start]
-            return text[at:end], lead + new if new or end < len(text) else lead.rstrip() + "\n"
-    return text[0:end], text[0:start] + new

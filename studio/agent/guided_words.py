@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 
+import msgspec
+
 from studio.agent.prompts import guided_examples
 from studio.agent.step import complete_sentences
 from studio.book.merge import sentences
@@ -15,17 +17,20 @@ _NUMBERS = {
         ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], 1
     )
 }
+_TITLE = 7  # words
 _EDGES = " \t\"'“”‘’«»*_#`.,;:–—-"
 _NAME = r"[A-Z][^\W\d_]+(?:['’-][A-Z]?[^\W\d_]+)*"
 _NAMED = re.compile(rf"\b(?:named|called|hero|heroine)\s+({_NAME}(?:\s{_NAME}){{0,2}})")
 _INSIDE = re.compile(rf"(?<=[a-z,;] )({_NAME})")
+_PRONOUN = re.compile(r"\b(she|he|they)\b")
 # What an assistant says of a text, and no narrator does.
 TALK = re.compile(
-    r"\A\W*(?:(?:sure|certainly|of course|okay)\b[,!.]"
+    r"\A[\s*_#(]*(?:(?:sure|certainly|of course|okay)\b[,!.]"
     r"|here(?:'s| is| are)\b.{0,60}\b(?:chapter|story|version|draft|title)"
     r"|(?:in )?(?:this|the) (?:(?:next|last|first|final|previous|new) )?(?:chapter|passage|novel|short story|story)\b"
     r"|(?:in )?this story|as an ai\b|i hope (?:this|you)|let me know|(?:the )?end\W*\Z|to be continued"
-    r"|chapter \w+\b|word count|note:|title:|in conclusion|overall,|\d+ (?:chapters?|words)\b)",
+    r"|chapter \w+\b|word count\b|in conclusion|overall,|\d+ (?:chapters?|words)\b"
+    r"|\w+(?: \d+)?:\s|in (?:this|the \w+) scene,)",
     re.IGNORECASE,
 )
 # Where a reply is better ended: what follows is talk of the text.
@@ -67,8 +72,13 @@ def trim_title(text: str) -> str:
         r"^\W*(?:(?:title|chapter\s*\d*)\s*[:.–—-]\s*|\d+\s*[.):–—-]\s*)?", "", line.strip(), flags=re.IGNORECASE
     )
     # "The Red Sea: A Novel, by …": what follows is no title any more.
-    line = re.split(r"[:,;]| by | - ", line.strip(_EDGES), maxsplit=1)[0].strip(_EDGES)
-    return line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0]
+    line = re.split(r"[:,;(\[]| by | - ", line.strip(_EDGES), maxsplit=1)[0].strip(_EDGES)
+    words = (line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0]).split()
+    if len(words) > _TITLE:
+        words = words[:_TITLE]
+        while len(words) > 1 and words[-1].casefold() in guided_examples().small:
+            words.pop()
+    return " ".join(words)
 
 
 def trim_list(text: str, count: int, spare: tuple[str, ...] = ()) -> list[str]:
@@ -115,6 +125,25 @@ def trim_name(text: str) -> str:
     match = re.match(rf"\W*({_NAME}(?:\s{_NAME}){{0,2}})", line)
     words = [word for word in match.group(1).split() if word not in guided_examples().no_names] if match else []
     return " ".join(words) if words and all(2 <= len(word) <= 16 for word in words) else ""
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Whom a story follows; "" where it is not known."""
+
+    name: str = ""
+    pronoun: str = ""  # she | he | they
+
+    @property
+    def first(self) -> str:
+        """What the person is called in the story."""
+        return first_name(self.name)
+
+
+def trim_person(text: str) -> Person:
+    """A person out of one line: "Mara Lund, she"."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    pronoun = _PRONOUN.search(line)
+    return Person(trim_name(line), pronoun[1] if pronoun else "")
 
 
 def named_in(request: str) -> str:

@@ -31,9 +31,10 @@ _SAMPLING = {
     "temperature": 0.7,
     "top_p": 0.9,
     "min_p": 0.05,
-    "repeat_penalty": 1.1,
-    "repeat_last_n": 256,
-    # DRY: what would go on repeating what stands in the context gets less likely with every word of it.
+    # More of it, or further back, and a name is another one each time: DRY is what keeps the model from loops. There
+    # what would go on repeating what stands in the context gets less likely with every word of it.
+    "repeat_penalty": 1.05,
+    "repeat_last_n": 64,
     "dry_multiplier": 0.8,
     "dry_base": 1.75,
     "dry_allowed_length": 4,

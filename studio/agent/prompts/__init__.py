@@ -30,11 +30,13 @@ class GuidedExamples(msgspec.Struct, frozen=True):
     premises: list[tuple[str, str]]  # (what the book is about, its premise)
     outlines: dict[str, list[str]]  # title -> chapter titles
     spare: list[str]  # chapter titles, where the model has brought too few
-    heroes: list[tuple[str, str, str]]  # (title, what the book is about, whom)
+    heroes: list[tuple[str, str, str]]  # (title, what the book is about, whom, with the pronoun)
     spare_heroes: list[str]
     small: frozenset[str]  # words of a title that don't tell it from another
     no_names: frozenset[str]  # words with a capital that are nobody's name
-    openings: list[str]  # the first words of a chapter, with $name for the hero's
+    first_openings: list[str]  # the first words of the book, with $name for the hero's and $she for the pronoun
+    openings: list[str]  # of a later chapter
+    goings_on: list[str]  # of a paragraph within a chapter
 
 
 @cache
