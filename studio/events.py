@@ -155,6 +155,7 @@ class StepFinished(Event, frozen=True, tag="step_finished"):
     cost: float | None  # US dollars of this step; None = the price is unknown
     planned: int = 0  # chapters the book is to have, by its outline or its author; 0 = not known
     planned_words: int = 0  # of a chapter, as the author asks; 0 = not known
+    ahead: dict[str, tuple[float, float, float]] = {}  # steps, tokens, seconds, cost to the end: low, likely, high
 
 
 class CallAccounted(Event, frozen=True, tag="call_accounted"):
@@ -220,6 +221,7 @@ class Paused(Event, frozen=True, tag="paused"):
 
     why: str
     by: str = "author"  # author | gate | limit | fault | disk: who has to do something about it
+    ahead: str = ""  # what the rest of the book is likely to take, in words; "" = that can't be told yet
 
 
 class Resumed(Event, frozen=True, tag="resumed"):

@@ -13,6 +13,7 @@ import msgspec
 from studio import events as ev
 from studio.agent.commands import Commands
 from studio.agent.fact_watch import told_author
+from studio.agent.forecast import describe_pause
 from studio.agent.limits import describe_near
 from studio.backends.backend import BackendChoice
 from studio.errors import BookError
@@ -207,8 +208,8 @@ def describe(event: ev.Event) -> str:
             return f"⟳ the agent may be going round in circles: {diagnosis}"
         case ev.DiskFault(error=error):
             return f"! {error}"
-        case ev.Paused(why=why):
-            return f"‖ paused: {why}"
+        case ev.Paused():
+            return f"‖ paused: {describe_pause(event)}"
         case ev.Resumed():
             return "▶ going on"
         case ev.QuestionAsked(text=text):

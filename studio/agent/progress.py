@@ -1,7 +1,7 @@
 """Where a run stands, as a fold of its events: what the gauge, the headers and the library show."""
 
 from studio import events as ev
-from studio.agent.forecast import Pace
+from studio.agent.forecast import Pace, describe_pause
 from studio.agent.plan import is_chapter as is_chapter  # where the others look for it
 
 # A backend to switch to is prepared beside the run; one that stands still does so until it says otherwise.
@@ -23,6 +23,7 @@ class Progress:
         self.step = 0
         self.limit = 0
         self.cost: float | None = 0.0  # US dollars so far; None once a step's price was unknown
+        self.paid = 0.0  # US dollars of the steps whose price was known
         # new | preparing | thinking | writing | working | paused | asking | retrying | finished | failed
         self.state = "new"
         self.detail = ""  # why it is paused, what failed, which question, what is being prepared
@@ -42,8 +43,6 @@ class Progress:
 
     def apply(self, event: ev.Event) -> None:
         """Take one event in."""
-        if not isinstance(event, ev.DELTAS):
-            self.pace.apply(event)
         match event:
             case ev.ReasoningDelta(text=text):
                 self.state = "thinking"
@@ -51,6 +50,12 @@ class Progress:
             case ev.ReplyDelta(text=text) | ev.ProseDelta(text=text):
                 self.state = "writing"
                 self.streamed_characters += len(text)
+            case _:
+                self.pace.apply(event)
+                self._apply(event)
+
+    def _apply(self, event: ev.Event) -> None:
+        match event:
             case ev.RunStarted():
                 self._use(event)
                 self.state, self.detail, self.disk_fault = "working", "", ""
@@ -93,8 +98,8 @@ class Progress:
                 self.disk_fault = error
             case ev.DiskBack():
                 self.disk_fault = ""
-            case ev.Paused(why=why, by=by):
-                self.state, self.detail, self.paused_by = "paused", why, by
+            case ev.Paused(by=by):
+                self.state, self.detail, self.paused_by = "paused", describe_pause(event), by
             case ev.Resumed():
                 self.state, self.detail = "working", ""
             case ev.QuestionAsked(text=text):
@@ -118,3 +123,4 @@ class Progress:
 
     def _pay(self, cost: float | None) -> None:
         self.cost = None if cost is None or self.cost is None else self.cost + cost
+        self.paid += cost or 0.0

@@ -62,7 +62,7 @@ class Run:
         self._allowance = Allowance(limits, book.conversation, book.progress, book.spending)
         self._pause_on_fault = pause_on_fault
         self._record = book.record
-        self._controls = Controls(book.record)
+        self._controls = Controls(book.record, ahead=self._ahead)
         self._caller = Caller(book.conversation, self._controls, book.record, schedule, self._allowance.money_left)
         self._guide = Guide(book)
         self._disk = DiskWatch(book.journal, book.folder, self._controls, book.record)
@@ -81,6 +81,7 @@ class Run:
             self._caller.retries,
             emit=self._emit,
             compression=self._compression,
+            unheld=self._allowance.unheld,
         )
 
     @property
@@ -238,6 +239,10 @@ class Run:
             await self._step()
         return False
 
+    def _ahead(self) -> str:
+        ahead = self._book.progress.pace.ahead()
+        return ahead.words() if ahead else ""
+
     def _loop(self) -> str:
         """Why the run gets nowhere, though the agent was told; "" when it does, or was not."""
         if diagnosis := self._book.loops.diagnosis:
@@ -362,6 +367,7 @@ class Run:
         self._disk.worked()
         conversation, backend = self._book.conversation, self._backend
         usage = conversation.usage or ev.Usage(estimated=True)
+        ahead = self._book.progress.pace.ahead()
         self._record(
             ev.StepFinished(
                 step=conversation.step,
@@ -369,6 +375,7 @@ class Run:
                 context_tokens=usage.prompt_tokens + usage.completion_tokens,
                 cost=cost_of(backend, usage),
                 **aims(self._book.folder, self._book.settings),
+                ahead=ahead.figures() if ahead else {},
             )
         )
         for warning in (*self._allowance.warnings(), *self._book.loops.warnings()):
