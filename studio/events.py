@@ -163,6 +163,7 @@ class StepFinished(Event, frozen=True, tag="step_finished"):
     planned: int = 0  # chapters the book is to have, by its outline or its author; 0 = not known
     planned_words: int = 0  # of a chapter, as the author asks; 0 = not known
     done: tuple[str, ...] = ()  # chapters that became done with it
+    ahead: dict[str, tuple[float, float, float]] = {}  # steps, tokens, seconds, cost to the end: low, likely, high
 
 
 class CallAccounted(Event, frozen=True, tag="call_accounted"):
@@ -229,6 +230,7 @@ class Paused(Event, frozen=True, tag="paused"):
 
     why: str
     by: str = "author"  # author | gate | limit | fault | disk: who has to do something about it
+    ahead: str = ""  # what the rest of the book is likely to take, in words; "" = that can't be told yet
 
 
 class Resumed(Event, frozen=True, tag="resumed"):

@@ -15,6 +15,7 @@ from studio.agent import gates
 from studio.agent.commands import Commands
 from studio.agent.cowriting import YOUR_TURN, Cowriting
 from studio.agent.fact_watch import told_author
+from studio.agent.forecast import describe_pause
 from studio.agent.limits import describe_near
 from studio.backends.backend import BackendChoice
 from studio.errors import BookError
@@ -218,8 +219,8 @@ def describe(event: ev.Event) -> str:
             return f"⟳ the agent may be going round in circles: {diagnosis}"
         case ev.DiskFault(error=error):
             return f"! {error}"
-        case ev.Paused(why=why, by=by):
-            return f"‖ paused: {why}" + ("; `studio resume` goes on" if by == "gate" else "")
+        case ev.Paused(by=by):
+            return f"‖ paused: {describe_pause(event)}" + ("; `studio resume` goes on" if by == "gate" else "")
         case ev.GateChosen(gate=gate):
             return f"‖ stops {gates.WORDS.get(gate, gate)}"
         case ev.Resumed():

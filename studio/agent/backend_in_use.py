@@ -13,7 +13,7 @@ from studio.agent.least_window import too_small
 from studio.agent.open_book import OpenBook
 from studio.agent.retries import Retries
 from studio.agent.step import BackendGaveUp
-from studio.backends.backend import Backend, BackendChoice
+from studio.backends.backend import Backend, BackendChoice, Prices
 from studio.errors import BackendError, StudioError
 
 
@@ -30,12 +30,14 @@ class BackendInUse:
         *,
         emit: ev.Emit,
         compression: Compression,
+        unheld: Callable[[Prices | None], str],
     ) -> None:
         """Begin with `backend`, not reached yet; it is closed here, and so is every other.
 
         Args:
             open_backend: builds another; raises `StudioError`.
             compression: makes the conversation short for a smaller window.
+            unheld: why the author's budget can't be held at these prices; "" when it can.
         """
         self.now = backend
         self.is_prepared = False
@@ -47,6 +49,7 @@ class BackendInUse:
         self._emit = emit
         self._compression = compression
         self._window = 0  # tokens; it was seen to be large enough
+        self._unheld = unheld
         self._is_announced = False
         self._is_stuck = False  # it has given up, and no other has come since
         self._switching: set[asyncio.Task[None]] = set()
@@ -108,7 +111,7 @@ class BackendInUse:
             self.is_prepared, self._is_stuck = True, False
             self._retries.switched()
             if self._is_announced:
-                self._announce_switch(changes(before, self.now))
+                self._announce_switch([*changes(before, self.now), *self._warnings()])
             else:
                 self.announce()
             await before.close()
@@ -136,6 +139,8 @@ class BackendInUse:
             self.announce()
         elif (progress.model, progress.context) != (self.now.model, self.now.context):
             self._announce_switch()  # only the server could say which model and window it serves
+        if warnings := self._warnings():
+            self._announce_switch(warnings)
 
     # --- what the author is told ----------------------------------------------------------------------------------
 
@@ -152,6 +157,10 @@ class BackendInUse:
                 gate=self._book.gates.now,
             )
         )
+
+    def _warnings(self) -> list[str]:
+        """What the author has to know of the backend in use before it is paid for."""
+        return [why] if (why := self._unheld(self.now.prices)) else []
 
     def tell_window(self) -> None:
         """A server's refusal may have told that its window is smaller than was known."""

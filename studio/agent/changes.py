@@ -19,7 +19,7 @@ def changes(before: Backend, after: Backend) -> list[str]:
 
 def _price(prices: Prices | None) -> str:
     if prices is None:
-        return "its price is unknown, so the budget can't be watched"
+        return "its price is unknown"
     if not (prices.input or prices.output):
         return "it costs nothing"
     return f"it costs ${prices.input:.2f} a million tokens in, ${prices.output:.2f} out"

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+import msgspec
 
 from studio.events import Paused, Record, Resumed
 
@@ -21,8 +23,10 @@ class Stopped(Exception):
 class Controls:
     """A key asks, the loop answers: the methods only note the wish; `gate` and `cuttable` carry it out."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, ahead: Callable[[], str] = lambda: "") -> None:
+        """`ahead`: what the rest of the book is likely to take, for whoever meets the pause."""
         self._record = record
+        self._ahead = ahead
         self._pause: Paused | None = None
         self._stop = False
         self._cut = False
@@ -103,7 +107,7 @@ class Controls:
             if self._pause is not told:
                 told = self._pause
                 self.paused = True
-                self._record(told)
+                self._record(msgspec.structs.replace(told, ahead=self._ahead()))
             await self._changed.wait()
         self.paused = False
         if self._stop:

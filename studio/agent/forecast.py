@@ -41,6 +41,15 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         parts.append(time_range(self.seconds))
         return ", ".join(parts)
 
+    def figures(self) -> dict[str, tuple[float, float, float]]:
+        """By name (low, likely, high), as an event tells them; of the cost none where a price is unknown."""
+        to_end = {"steps": self.steps, "tokens": self.tokens, "seconds": self.seconds, "cost": self.cost}
+        return {
+            name: (round(one.low, 4), round(one.likely, 4), round(one.high, 4))
+            for name, one in to_end.items()
+            if one is not None
+        }
+
 
 class _Mark(msgspec.Struct, frozen=True):
     """What had been spent at one moment."""
@@ -198,3 +207,8 @@ def time_range(seconds: Estimate) -> str:
     figures = 1 if unit == "h" and high < 3 else 0
     first, last = f"{low:.{figures}f}", f"{max(high, 1.0):.{figures}f}"
     return f"{last} {unit}" if first == last else f"{first}-{last} {unit}"
+
+
+def describe_pause(paused: ev.Paused) -> str:
+    """What the author reads: `the author paused (≈ 120 more steps, $3-5, 2-3 h to the end)`."""
+    return f"{paused.why} ({paused.ahead} to the end)" if paused.ahead else paused.why

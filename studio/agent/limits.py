@@ -5,6 +5,7 @@ import msgspec
 from studio.agent.conversation import Conversation
 from studio.agent.progress import Progress
 from studio.agent.spending import Spending
+from studio.backends.backend import Prices
 from studio.events import LimitNear
 
 DEFAULT_STEPS = 300
@@ -23,7 +24,7 @@ class Limits(msgspec.Struct, kw_only=True):
 
         Args:
             step: steps made so far.
-            cost: US dollars spent so far; None when a price was unknown, and then no budget can be held.
+            cost: US dollars spent so far, as far as that is known; None = not at all, and then no budget can be held.
             seconds: worked so far.
         """
         if step >= self.steps:
@@ -95,24 +96,32 @@ class Allowance:
         return conversation.step if conversation.step_finished else conversation.step - 1
 
     def reached(self) -> str | None:
-        """Why no further call may be made, with what the rest of the book would take; or None."""
-        why = self._limits.stops_run(self._made, self._progress.cost, self._spending.seconds)
-        ahead = self._progress.pace.ahead() if why else None
-        return f"{why} ({ahead.words()} to the end)" if ahead else why
+        """Why no further call may be made, or None."""
+        return self._limits.stops_run(self._made, self._progress.paid, self._spending.seconds)
+
+    def unheld(self, prices: Prices | None) -> str:
+        """That there is a budget, and none can be held at these prices; "" where it can."""
+        if prices is not None or self._limits.budget is None:
+            return ""
+        others = [f"{self._limits.steps:,} steps"]
+        if self._limits.hours is not None:
+            others.append(f"{self._limits.hours:g} hours of work")
+        return (
+            f"no price of it is known, so the budget of ${self._limits.budget:.2f} can't be held: "
+            f"what stops the run is the limit of {' or of '.join(others)}"
+        )
 
     def warnings(self) -> list[LimitNear]:
         """The limits that came near and were not told yet; each once a grant."""
-        near = self._limits.near(self._made, self._progress.cost, self._spending.seconds, self._grant)
+        near = self._limits.near(self._made, self._progress.paid, self._spending.seconds, self._grant)
         return [one for one in near if self._spending.warned.get(one.what) != one.limit]
 
     def extend(self) -> None:
         """The author says to go on: where a limit holds the run, another grant from here."""
-        steps, cost, seconds = self._made, self._progress.cost, self._spending.seconds
+        steps, cost, seconds = self._made, self._progress.paid, self._spending.seconds
         if self._limits.stops_run(steps, cost, seconds):
             self._limits = self._limits.extended(steps, cost, self._grant, seconds)
 
     def money_left(self) -> float | None:
-        """US dollars that may still be spent; None when that is unlimited or not known."""
-        if self._limits.budget is None or self._progress.cost is None:
-            return None
-        return self._limits.budget - self._progress.cost
+        """US dollars that may still be spent, as far as prices are known; None when that is unlimited."""
+        return None if self._limits.budget is None else self._limits.budget - self._progress.paid

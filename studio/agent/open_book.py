@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol
 
 from studio import events as ev
 from studio.agent.chapters import Chapters
@@ -26,6 +27,13 @@ from studio.book.manuscript import Manuscript
 from studio.book.restoring import Restoring
 from studio.book.texts import texts
 from studio.book.watcher import Watcher
+
+
+class Fold(Protocol):
+    """What is known of a book in one respect, from its events alone."""
+
+    def apply(self, event: ev.Event) -> None:
+        """Take one event in."""
 
 
 class OpenBook:
@@ -55,6 +63,23 @@ class OpenBook:
         self.locks = Locks(root)
         self.manuscript = Manuscript(self.folder, journal, self.ledger, self.record, locks=self.locks)
         self.restoring = Restoring(self.folder, journal, self.manuscript, self.record)
+        self._of_all: tuple[Fold, ...] = (
+            self.ledger,
+            self.conversation,
+            self.steering,
+            self.facts,
+            self.progress,
+            self.decisions,
+            self.spending,
+            self.loops,
+            self.gates,
+            self.history,
+            self.chapters,
+            self.guided,
+            self.restoring,
+        )
+        # Deltas come by the thousand, and to the others they say nothing.
+        self._of_deltas: tuple[Fold, ...] = (self.conversation, self.progress, self.spending, self.loops)
         for event in journal.read():
             self._fold(event)
         self.stream.subscribe(self._fold)
@@ -79,19 +104,8 @@ class OpenBook:
         return cls(root, Journal.open(root, spill_folders=spill_folders), settings, redact)
 
     def _fold(self, event: ev.Event) -> None:
-        self.ledger.apply(event)
-        self.conversation.apply(event)
-        self.steering.apply(event)
-        self.facts.apply(event)
-        self.progress.apply(event)
-        self.decisions.apply(event)
-        self.spending.apply(event)
-        self.loops.apply(event)
-        self.gates.apply(event)
-        self.history.apply(event)
-        self.chapters.apply(event)
-        self.guided.apply(event)
-        self.restoring.apply(event)
+        for fold in self._of_deltas if isinstance(event, ev.DELTAS) else self._of_all:
+            fold.apply(event)
 
     def texts(self) -> list[tuple[str, str]]:
         """(name, text) of every file, as it is now. Raises `BookError`."""

@@ -2,7 +2,7 @@
 
 from studio import events as ev
 from studio.agent.cowriting import Cowriting
-from studio.agent.forecast import Pace
+from studio.agent.forecast import Pace, describe_pause
 from studio.agent.questions import Questions
 from studio.book.names import is_chapter as is_chapter  # where the others look for it
 
@@ -25,6 +25,7 @@ class Progress:
         self.step = 0
         self.limit = 0
         self.cost: float | None = 0.0  # US dollars so far; None once a step's price was unknown
+        self.paid = 0.0  # US dollars of the steps whose price was known
         # new | preparing | thinking | writing | working | paused | asking | turn | retrying | finished | failed
         self.state = "new"
         self.detail = ""  # why it is paused, what failed, which question, what is being prepared
@@ -51,10 +52,6 @@ class Progress:
 
     def apply(self, event: ev.Event) -> None:
         """Take one event in."""
-        if not isinstance(event, ev.DELTAS):
-            self.pace.apply(event)
-            self.cowriting.apply(event)
-            self.questions.apply(event)
         match event:
             case ev.ReasoningDelta(text=text):
                 self.state = "thinking"
@@ -62,6 +59,14 @@ class Progress:
             case ev.ReplyDelta(text=text) | ev.ProseDelta(text=text):
                 self.state = "writing"
                 self.streamed_characters += len(text)
+            case _:
+                self.pace.apply(event)
+                self.cowriting.apply(event)
+                self.questions.apply(event)
+                self._apply(event)
+
+    def _apply(self, event: ev.Event) -> None:
+        match event:
             case ev.RunStarted():
                 self._use(event)
                 self.disk_fault = ""
@@ -108,8 +113,8 @@ class Progress:
                 self.disk_fault = error
             case ev.DiskBack():
                 self.disk_fault = ""
-            case ev.Paused(why=why, by=by):
-                self.state, self.detail, self.paused_by = "paused", why, by
+            case ev.Paused(by=by):
+                self.state, self.detail, self.paused_by = "paused", describe_pause(event), by
             case ev.Resumed() | ev.TurnEnded():
                 self._go_on()
             case ev.NoteGiven() | ev.CowritingEnded() if self.state == "turn":
@@ -138,3 +143,4 @@ class Progress:
 
     def _pay(self, cost: float | None) -> None:
         self.cost = None if cost is None or self.cost is None else self.cost + cost
+        self.paid += cost or 0.0

@@ -71,7 +71,7 @@ class Run:
         self._allowance = Allowance(limits, book.conversation, book.progress, book.spending)
         self._pause_on_fault = pause_on_fault
         self._record = book.record
-        self._controls = Controls(book.record)
+        self._controls = Controls(book.record, ahead=self._ahead)
         self._caller = Caller(book.conversation, self._controls, book.record, schedule, self._allowance.money_left)
         self._guide = Guide(book)
         self._talk = Talk(book, self._controls)
@@ -91,6 +91,7 @@ class Run:
             self._caller.retries,
             emit=self._emit,
             compression=self._compression,
+            unheld=self._allowance.unheld,
         )
 
     @property
@@ -272,6 +273,10 @@ class Run:
             await self._step()
         return False
 
+    def _ahead(self) -> str:
+        ahead = self._book.progress.pace.ahead()
+        return ahead.words() if ahead else ""
+
     def _loop(self) -> str:
         """Why the run gets nowhere, though the agent was told; "" when it does, or was not."""
         if diagnosis := self._book.loops.diagnosis:
@@ -399,6 +404,7 @@ class Run:
         conversation, backend = self._book.conversation, self._backend
         usage = conversation.usage or ev.Usage(estimated=True)
         done = self._book.gates.becomes_done(self._is_short) if self._book.gates.has_drafts else ()
+        ahead = self._book.progress.pace.ahead()
         self._record(
             ev.StepFinished(
                 step=conversation.step,
@@ -407,6 +413,7 @@ class Run:
                 cost=cost_of(backend, usage),
                 **aims(self._book.folder, self._book.settings),
                 done=done,
+                ahead=ahead.figures() if ahead else {},
             )
         )
         for warning in (*self._allowance.warnings(), *self._book.loops.warnings()):

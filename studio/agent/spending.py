@@ -9,9 +9,9 @@ LONGEST_SILENCE = 1800.0  # seconds between two events that count as work; longe
 
 # What only a run at work tells. What is found when a book is opened (edits, what a crash left) is none of it.
 _WORK = (
+    *ev.DELTAS,
     ev.StepStarted,
     ev.ToolArriving,
-    *ev.DELTAS,
     ev.ReplyFinished,
     ev.ToolStarted,
     ev.ToolFinished,
@@ -31,6 +31,8 @@ class Spending:
 
     def apply(self, event: ev.Event) -> None:
         """Take one event in."""
+        if not event.at:
+            return  # of the deltas as they stream, the first of each group alone has its time
         if isinstance(event, _WORK):
             self._count(event.at)
             self._since = event.at

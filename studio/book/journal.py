@@ -141,7 +141,8 @@ class Journal(JournalReader):
     def append(self, event: ev.Event, *texts: str) -> ev.Event:
         """Take an event in, with the texts it is about as versions, as one transaction; returns it stamped.
 
-        A delta is grouped with its neighbours and comes back unstamped. Call it in the loop's thread.
+        A delta is grouped with its neighbours and has no `seq` yet; the first of a group has its `at`. Call it in the
+        loop's thread.
 
         Raises:
             BookError: the journal is closed.
@@ -149,14 +150,13 @@ class Journal(JournalReader):
         if self._closed:
             raise BookError(f"The record {self._file} is closed; nothing more can be written into it.")
         if isinstance(event, ev.DELTAS):
-            self._append_delta(event)
-            return event
+            return self._append_delta(event)
         self._close_group()
         return self._take_in(event, texts)
 
     def _take_in(self, event: ev.Event, texts: tuple[str, ...] = ()) -> ev.Event:
         self._find_loop()
-        stamped = msgspec.structs.replace(event, seq=self._seq + 1, at=round(self._clock(), 3))
+        stamped = msgspec.structs.replace(event, seq=self._seq + 1, at=self._now())
         try:
             body = ev.encode(stamped)
         except UnicodeEncodeError:  # half a character, as a terminal or a file name can bring it
@@ -168,7 +168,7 @@ class Journal(JournalReader):
         self._queue.put(Record(stamped, body, texts))
         return stamped
 
-    def _append_delta(self, event: ev.Delta) -> None:
+    def _append_delta(self, event: ev.Delta) -> ev.Delta:
         kind = self._group_of
         if kind is not None and (
             type(kind) is not type(event) or getattr(kind, "file", "") != getattr(event, "file", "")
@@ -176,9 +176,13 @@ class Journal(JournalReader):
             self._close_group()
             kind = None
         if kind is None:
-            self._group_of = event
+            self._group_of = event = msgspec.structs.replace(event, at=self._now())
             self._timer = asyncio.get_running_loop().call_later(GROUPED, self._close_group)
         self._group.append(event.text)
+        return event
+
+    def _now(self) -> float:
+        return round(self._clock(), 3)
 
     def _close_group(self) -> None:
         if self._timer is not None:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from studio import events as ev
 from studio.agent.fact_watch import told_author
+from studio.agent.forecast import describe_pause
 from studio.agent.limits import describe_near
 from studio.tui.countdown import countdown
 
@@ -168,8 +169,8 @@ class Feed:
                 line(f"! near a limit: {describe_near(event)}", "note")
             case ev.LoopSuspected(diagnosis=diagnosis):
                 line(f"⟳ may be going round in circles: {diagnosis}", "note")
-            case ev.Paused(why=why):
-                line(f"‖ paused: {why}", "note")
+            case ev.Paused():
+                line(f"‖ paused: {describe_pause(event)}", "note")
             case ev.Resumed():
                 line("▶ going on", "note")
             case ev.RunFinished(reason=reason):

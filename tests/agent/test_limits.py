@@ -6,8 +6,11 @@ from played_book import Stage, calls, writes
 
 from studio import events as ev
 from studio.agent.limits import Limits, describe_near
+from studio.agent.run import Run
 from studio.agent.spending import LONGEST_SILENCE, Spending
 from studio.backends.backend import Prices
+from studio.book.journal import GROUPED, Journal
+from studio.headless import describe
 
 
 def near(limits: Limits, *, step: int = 0, cost: float | None = 0.0, hours: float = 0.0) -> list[str]:
@@ -106,6 +109,12 @@ async def test_a_run_that_is_resumed_at_the_same_limit_is_not_warned_again(stage
     assert book.of(ev.LimitNear) == []
 
 
+async def test_a_reply_that_streams_takes_the_time_it_takes_live_and_from_the_record(stage: Stage) -> None:
+    book = await stage.play(writes("The sea. " * 400))
+    live, recorded = worked(*book.events), worked(*Journal.open_readonly(book.root).read())
+    assert 0 < live < 30 and abs(live - recorded) < 2 * GROUPED
+
+
 async def test_time_pauses_a_run(stage: Stage) -> None:
     book = await stage.play(writes(), limits=Limits(hours=1e-9))
     assert book.code == 3 and "hours of work is reached" in book.of(ev.Paused)[0].why
@@ -123,4 +132,44 @@ async def test_money_warns_and_pauses(stage: Stage) -> None:
 async def test_at_a_limit_the_author_reads_what_the_rest_will_take(stage: Stage) -> None:
     parts = [writes("# C\n\nWords.\n", f"chapter_{number:02}.md") for number in (1, 2)]
     book = await stage.play(writes("1. Ebb\n2. Flow\n3. Slack\n", "outline.md"), *parts, steps=3)
-    assert "more steps" in book.of(ev.Paused)[0].why and "to the end)" in book.of(ev.Paused)[0].why
+    (paused,) = book.of(ev.Paused)
+    assert "more steps" in paused.ahead and paused.ahead not in paused.why
+    assert describe(paused).endswith(f" ({paused.ahead} to the end)")
+
+
+async def test_whoever_pauses_is_told_what_is_to_come_and_every_step_has_the_figures(stage: Stage) -> None:
+    def pause(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.StepFinished) and event.step == 4:
+            run.pause()
+
+    outline = writes("".join(f"{n}. Chapter {n}\n" for n in range(1, 11)), "outline.md")
+    chapters = [writes(f"# {n}\n\nWords.\n", f"chapter_{n:02}.md") for n in range(1, 9)]
+    book = await stage.play(outline, *chapters, prices=Prices(input=1.0, cached=0.1, output=2.0), author=pause)
+    (paused,) = book.of(ev.Paused)
+    assert paused.by == "author" and "the author paused (≈ " in describe(paused) and " to the end)" in describe(paused)
+    ahead = [step.ahead for step in book.of(ev.StepFinished)]
+    assert ahead[:2] == [{}, {}] and set(ahead[-1]) == {"steps", "tokens", "seconds", "cost"}
+    low, likely, high = ahead[-1]["steps"]
+    assert 0 < low <= likely <= high < 40
+
+
+async def test_a_budget_that_cannot_be_held_is_said_once_before_anything_is_paid(stage: Stage) -> None:
+    book = await stage.play(writes(), writes("x", "b.md"), limits=Limits(steps=9, budget=5.0, hours=2.0))
+    (told,) = book.of(ev.BackendSwitched)
+    assert "no price of it is known, so the budget of $5.00 can't be held" in describe(told)
+    assert "the limit of 9 steps or of 2 hours of work" in describe(told)
+    assert book.kinds.index("backend_switched") < book.kinds.index("step_started")
+
+
+async def test_without_a_budget_and_with_prices_nothing_is_said_of_it(stage: Stage) -> None:
+    assert (await stage.play(writes())).of(ev.BackendSwitched) == []
+    priced = await stage.play(limits=Limits(budget=5.0), prices=Prices(input=1.0, cached=0.1, output=2.0))
+    assert priced.of(ev.BackendSwitched) == []
+
+
+async def test_what_has_a_price_counts_for_the_budget_though_something_had_none(stage: Stage) -> None:
+    await stage.play(writes(), steps=1)  # nobody knows what it cost
+    chapters = [writes("The sea. " * 400 + str(n), f"chapter_{n:02}.md") for n in range(2, 30)]
+    prices = Prices(input=0.0, cached=0.0, output=10.0)
+    book = await stage.play(*chapters, limits=Limits(budget=0.10), prices=prices)
+    assert "the budget of $0.10 is spent" in book.of(ev.Paused)[0].why
