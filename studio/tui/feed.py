@@ -5,6 +5,7 @@ from typing import Protocol
 
 from studio import events as ev
 from studio.agent.fact_watch import told_author
+from studio.agent.gates import WORDS
 from studio.agent.limits import describe_near
 from studio.tui.countdown import countdown
 
@@ -168,6 +169,8 @@ class Feed:
                 line(f"! near a limit: {describe_near(event)}", "note")
             case ev.LoopSuspected(diagnosis=diagnosis):
                 line(f"⟳ may be going round in circles: {diagnosis}", "note")
+            case ev.GateChosen(gate=gate):
+                line(f"‖ stops {WORDS.get(gate, gate)}", "note")
             case ev.Paused(why=why):
                 line(f"‖ paused: {why}", "note")
             case ev.Resumed():
