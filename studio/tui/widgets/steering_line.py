@@ -71,12 +71,11 @@ class SteeringLine(LineField):
     def ask(self, open: Sequence[QuestionAsked]) -> None:
         """Say which questions are open, the one to answer first at the head."""
         same, self._open = list(self._open) == list(open), open
-        if self.answers is not None and self.answers not in open:
-            self._turn_to(None)
+        answers = self.answers if self.answers in open else None
         if not (self.has_focus or self.value):
-            self._turn_to(open[0] if open else None)
-        elif not same:
-            self._turn_to(self.answers)
+            answers = open[0] if open else None
+        if answers is not self.answers or not same:
+            self._turn_to(answers)
 
     def _turn_to(self, question: QuestionAsked | None) -> None:
         self.answers = question
