@@ -181,7 +181,7 @@ class Gates:
             return ""
         these = f"{len(questions)} questions to you are" if len(questions) > 1 else "a question to you is"
         shown = ", ".join(f"«{_gist(question)}»" for question in questions)
-        return f"the book is done, and {these} open: {shown}"
+        return f"the book is done and ends when you go on; {these} open: {shown}"
 
 
 def is_short(folder: Folder, settings: BookSettings, file: str) -> bool:

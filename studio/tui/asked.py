@@ -1,5 +1,6 @@
 """What the author asked for and the run has not reached yet: what is said of it, and when it is over. Pure."""
 
+from collections.abc import Iterable
 from enum import Enum, auto
 
 from studio import events as ev
@@ -57,6 +58,13 @@ def asked_words(asked: Asked, progress: Progress) -> str:
             return "saving…"
         case Asked.SWITCH | Asked.CUT_OVER:
             return f"⇄ {_switching(asked, progress)}…"
+
+
+def next_gate(progress: Progress, coming: Iterable[ev.Event]) -> ev.Gate:
+    """The gate after the one that is chosen, which `progress` may not have taken in yet."""
+    chosen = [event.gate for event in coming if isinstance(event, ev.GateChosen)] or [progress.gate]
+    at = [*ev.GATES].index(chosen[-1]) if chosen[-1] in ev.GATES else -1
+    return ev.GATES[(at + 1) % len(ev.GATES)]
 
 
 def _switching(asked: Asked, progress: Progress) -> str:

@@ -6,6 +6,7 @@ from typing import Protocol
 from studio import events as ev
 from studio.agent.fact_watch import told_author
 from studio.agent.forecast import describe_pause
+from studio.agent.gates import WORDS
 from studio.agent.limits import describe_near
 from studio.tui.countdown import countdown
 
@@ -171,6 +172,8 @@ class Feed:
                 line(f"⟳ may be going round in circles: {diagnosis}", "note")
             case ev.Paused():
                 line(f"‖ paused: {describe_pause(event)}", "note")
+            case ev.GateChosen(gate=gate):
+                line(f"‖ stops {WORDS.get(gate, gate)}", "note")
             case ev.Resumed():
                 line("▶ going on", "note")
             case ev.RunFinished(reason=reason):

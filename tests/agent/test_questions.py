@@ -196,7 +196,7 @@ async def test_a_finished_book_with_open_questions_is_shown_before_it_ends(stage
     first = await stage.play(asks(WHEN), writes(), asks(WHO, "ask2"))
     (pause,) = first.of(ev.Paused)
     assert (first.code, pause.by) == (3, "gate")
-    assert pause.why == f"the book is done, and 2 questions to you are open: «{WHEN}», «{WHO}»"
+    assert pause.why == f"the book is done and ends when you go on; 2 questions to you are open: «{WHEN}», «{WHO}»"
     again = await stage.play()
     assert (again.code, again.requests, len(again.of(ev.RunFinished))) == (0, [], 1), "to go on is to finish"
 

@@ -182,6 +182,118 @@ async def test_a_question_is_answered_in_the_steering_line(
         await glass.hides(pilot, "the agent asks")
 
 
+def queued(text: str, id: str) -> ev.Event:
+    return ev.QuestionAsked(text=text, id=id, waits=False)
+
+
+THREE = [queued("Which year is it?", "1.0"), queued("Does Maren live?", "2.0"), queued("Who owns the tent?", "3.0")]
+GATE = ev.Paused(why="chapter 3 is done: chapter_03.md, 3,104 words", by="gate")
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL])
+async def test_questions_wait_beside_a_run_that_goes_on_and_the_oldest_is_answered(
+    desk_of: DeskOf, salt: Any, glass: Any, size: tuple[int, int]
+) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await glass.shows(pilot, "✎ writing")
+        salt.tell(*THREE)
+        await glass.shows(
+            pilot, "✎ writing", "? 3", "? 1 of 3", "Which year is it?", "your answer, 1 of 3…", "step 4/300"
+        )
+        await pilot.press("i")
+        await glass.shows(pilot, "Enter answer", "Tab a note instead")
+        await pilot.press(*"1912", "enter")
+        await glass.until(pilot, lambda: salt.run.calls)
+        assert salt.run.calls == [("answer", "1.0: 1912")]
+        salt.tell(ev.AnswerGiven(text="1912", id="1.0"))
+        await glass.shows(pilot, "? 1 of 2", "Does Maren live?", "your answer, 1 of 2…")
+
+
+async def test_a_note_can_be_given_while_questions_are_open(desk_of: DeskOf, salt: Any, glass: Any) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await opened(pilot, glass)
+        salt.tell(*THREE)
+        await glass.shows(pilot, "? 1 of 3")
+        await pilot.press("i", "tab")
+        await glass.shows(pilot, "tell the agent…", "Enter send", "Tab answer")
+        await pilot.press("h", "o", "enter")
+        await glass.until(pilot, lambda: salt.run.calls)
+        await glass.shows(pilot, "your answer")
+        await pilot.press("i", "tab", "tab", "x", "enter")
+        await glass.until(pilot, lambda: len(salt.run.calls) == 2)
+        assert salt.run.calls == [("note", "ho"), ("answer", "1.0: x")]
+        await glass.until(pilot, lambda: not isinstance(app.focused, SteeringLine))
+
+
+async def test_a_question_does_not_turn_what_is_being_typed_into_its_answer(
+    desk_of: DeskOf, salt: Any, glass: Any
+) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await opened(pilot, glass)
+        await pilot.press("i", "h")
+        salt.tell(*THREE)
+        await glass.shows(pilot, "? 1 of 3", "Tab answer")
+        await pilot.press("o", "enter")
+        await glass.until(pilot, lambda: salt.run.calls)
+        assert salt.run.calls == [("note", "ho")]
+        await glass.shows(pilot, "your answer, 1 of 3…")
+
+
+async def test_an_answer_to_a_question_that_is_gone_is_a_note(desk_of: DeskOf, salt: Any, glass: Any) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await opened(pilot, glass)
+        salt.tell(THREE[0])
+        await glass.shows(pilot, "your answer…")
+        await pilot.press("i", "h")
+        salt.tell(ev.AnswerGiven(text="by another door", id="1.0"))
+        await glass.shows(pilot, "Enter send")
+        await pilot.press("o", "enter")
+        await glass.until(pilot, lambda: salt.run.calls)
+        assert salt.run.calls == [("note", "ho")]
+
+
+async def test_tab_goes_to_the_next_pane_where_nothing_is_asked(desk_of: DeskOf, salt: Any, glass: Any) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await opened(pilot, glass)
+        await pilot.press("i", "tab")
+        await glass.until(pilot, lambda: not isinstance(app.focused, SteeringLine))
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL])
+async def test_g_turns_the_gate_and_the_desk_says_where_it_stands(
+    desk_of: DeskOf, salt: Any, glass: Any, size: tuple[int, int]
+) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, glass)
+        for gate in ("chapter", "step", "free"):
+            await pilot.press("g")
+            await glass.until(pilot, lambda gate=gate: salt.run.calls[-1:] == [("gate", gate)])
+            salt.tell(ev.GateChosen(gate=gate))
+        await glass.shows(pilot, "The run stops nowhere by itself.")
+        await glass.hides(pilot, "gate: ")
+        salt.tell(ev.GateChosen(gate="chapter"))
+        await glass.shows(pilot, "gate: chapter", "step 4/300", "The Salt Circus")
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL])
+async def test_at_a_gate_the_desk_says_what_is_done_and_space_goes_on(
+    desk_of: DeskOf, salt: Any, glass: Any, size: tuple[int, int]
+) -> None:
+    app = desk_of(salt)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, glass)
+        salt.tell(THREE[0], GATE)
+        await glass.shows(pilot, "‖ paused", "chapter 3 is done", "Space goes on", "Which year is it?")
+        await pilot.press("space")
+        await glass.until(pilot, lambda: salt.run.calls == [("resume", None)])
+
+
 async def test_another_backend_is_chosen_from_the_list(desk_of: DeskOf, salt: Any, glass: Any) -> None:
     app = desk_of(salt)
     async with app.run_test(size=WIDE, notifications=True) as pilot:
@@ -296,7 +408,7 @@ async def test_t_changes_the_theme_while_it_streams(desk_of: DeskOf, salt: Any, 
 
 async def test_help_lists_every_key_that_does_something(desk_of: DeskOf, salt: Any, glass: Any) -> None:
     app = desk_of(salt)
-    async with app.run_test(size=(120, 60), notifications=True) as pilot:
+    async with app.run_test(size=(120, 76), notifications=True) as pilot:
         await opened(pilot, glass)
         await pilot.press("question_mark")
         await glass.shows(

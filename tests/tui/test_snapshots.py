@@ -7,6 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from studio import events as ev
+from studio.tui.widgets.steering_line import SteeringLine
 
 PAUSED = ev.Paused(why="the author paused")
 OUTAGE = ev.BackendFault(
@@ -44,6 +45,47 @@ def test_an_outage(snap_compare: Any, desk_of: Any, salt: Any, size: tuple[int, 
         await pilot.pause(0.4)
 
     assert snap_compare(desk_of(salt, clock=lambda: OUTAGE.at), terminal_size=size, run_before=fail)
+
+
+GATE = ev.Paused(why="chapter 3 is done: chapter_03.md, 3,104 words", by="gate")
+QUESTIONS = [
+    ev.QuestionAsked(text=text, id=f"{number}.0", waits=False)
+    for number, text in enumerate(
+        (
+            "Is it 1912 or 1921? In 1912 the harbour still has its sailing ships and Maren's father can be at sea; in "
+            "1921 he has come back from the war, and the circus is what is left of another country.",
+            "Does Maren live?",
+            "Whose is the tent?",
+        )
+    )
+]
+
+
+@pytest.mark.parametrize("size", [(200, 50), (80, 24)], ids=["200x50", "80x24"])
+@pytest.mark.parametrize("asked", [0, 3], ids=["nothing_asked", "three_asked"])
+def test_a_gate(snap_compare: Any, desk_of: Any, salt: Any, size: tuple[int, int], asked: int) -> None:
+    async def stop(pilot: Pilot[int]) -> None:
+        while not salt.working:
+            await pilot.pause(0.01)
+        salt.tell(ev.GateChosen(gate="chapter"), *QUESTIONS[:asked], GATE)
+        await pilot.pause(0.4)
+
+    assert snap_compare(desk_of(salt), terminal_size=size, run_before=stop)
+
+
+@pytest.mark.parametrize("size", [(200, 50), (80, 24)], ids=["200x50", "80x24"])
+@pytest.mark.parametrize("keys", [[], ["i"]], ids=["beside", "answering"])
+def test_three_questions(snap_compare: Any, desk_of: Any, salt: Any, size: tuple[int, int], keys: list[str]) -> None:
+    async def ask(pilot: Pilot[int]) -> None:
+        while not salt.working:
+            await pilot.pause(0.01)
+        pilot.app.screen.query_one(SteeringLine).cursor_blink = False
+        salt.tell(*QUESTIONS, ev.ToolStarted(id="t", name="write_file"))  # at work, without a speed that a clock is in
+        await pilot.pause(0.4)
+        await pilot.press(*keys)
+        await pilot.pause(0.4)
+
+    assert snap_compare(desk_of(salt), terminal_size=size, run_before=ask)
 
 
 @pytest.mark.parametrize("size", [(200, 50), (80, 24)], ids=["200x50", "80x24"])

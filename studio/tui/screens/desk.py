@@ -16,9 +16,10 @@ from textual.worker import Worker, WorkerCancelled, WorkerState
 
 from studio import events as ev
 from studio.agent.commands import BackendCard, Session
+from studio.agent.gates import WORDS
 from studio.agent.progress import Progress
 from studio.errors import BookError, StudioError
-from studio.tui.asked import Asked, asked_words, is_over, waits_for_retry
+from studio.tui.asked import Asked, asked_words, is_over, next_gate, waits_for_retry
 from studio.tui.book_files import BookFiles
 from studio.tui.countdown import seconds_left
 from studio.tui.editor import edit_book_file
@@ -62,6 +63,7 @@ class DeskScreen(Screen[int]):
         Binding("h", "history", "history", tooltip="every version of every file; put one back"),
         Binding("B", "board", "board", tooltip="every chapter: planned, drafted, reviewed, finished; and the bible"),
         Binding("b", "backend", "backend", tooltip="another backend or model, after this reply or at once"),
+        Binding("g", "gate", "gate", tooltip="stop after each chapter, each step, or nowhere"),
         Binding("t", "app.next_theme", "theme", tooltip="the next theme"),
         Binding("r", "retry", "try again", tooltip="make the call that failed again, now"),
         Binding(
@@ -203,8 +205,10 @@ class DeskScreen(Screen[int]):
         left = self._left = seconds_left(progress, self._clock())
         self.query_one(DeskHeader).show(progress, asked=asked, left=left)
         self.query_one(Gauge).show(progress, estimate=self._live.tokens, speed=speed, asked=asked, left=left)
-        self.query_one(Banner).show(progress, asked=asked, left=left, ended=self._ended)
-        self.query_one(SteeringLine).ask(progress.question)
+        line = self.query_one(SteeringLine)
+        line.ask(progress.questions.open)
+        answering = line.has_focus and line.answers is not None
+        self.query_one(Banner).show(progress, asked=asked, left=left, ended=self._ended, answering=answering)
 
     def on_key(self, event: events.Key) -> None:
         """A key's echo comes before the next painting."""
@@ -280,6 +284,13 @@ class DeskScreen(Screen[int]):
             self._session.run.retry()
             self._dirty = True
 
+    def action_gate(self) -> None:
+        """g."""
+        if self._may_command():
+            gate = next_gate(self._progress, self._inbox)
+            self._session.run.gate(gate)
+            self.notify(f"The run stops {WORDS[gate]}.", markup=False, timeout=3)
+
     def action_say(self) -> None:
         """i."""
         if self._may_command():
@@ -290,11 +301,17 @@ class DeskScreen(Screen[int]):
         """The author said something."""
         if not self._may_command():
             return
-        if self._progress.question:
-            self._session.run.answer(message.text)
+        if message.answers is not None:
+            self._session.run.answer(message.text, message.answers.id)
         else:
             self._session.run.note(message.text)
         self._dirty = True
+
+    def on_steering_line_turned(self) -> None:
+        """What is typed is a note now, or an answer."""
+        if isinstance(self.focused, SteeringLine):
+            self.query_one(KeyLine).show(self.focused.keys)
+            self._dirty = True
 
     def on_steering_line_left(self) -> None:
         """The keys are the desk's again."""
@@ -363,8 +380,9 @@ class DeskScreen(Screen[int]):
         """The pane that has the keys is the one a small screen shows."""
         if event.widget.id in TITLES:
             self._panes.chosen = event.widget.id
-        typing = isinstance(event.widget, SteeringLine)
-        self.query_one(KeyLine).show(SteeringLine.KEYS if typing else self.BINDINGS)
+        typing = event.widget if isinstance(event.widget, SteeringLine) else None
+        self.query_one(KeyLine).show(typing.keys if typing else self.BINDINGS)
+        self._dirty = True
 
     @on(OptionList.OptionSelected, "#files")
     def choose_file(self, event: OptionList.OptionSelected) -> None:

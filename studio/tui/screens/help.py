@@ -19,13 +19,22 @@ STEERING = [
     ),
     (
         "Say something",
-        "Press i, type, Enter. It reaches the agent before its next step, word for word, and is never forgotten. When "
-        "the agent asks you something, the same line answers it.",
+        "Press i, type, Enter. It reaches the agent before its next step, word for word, and is never forgotten.",
+    ),
+    (
+        "Answer",
+        "What the agent asks is queued, and it goes on meanwhile. While a question is open, i answers the oldest one; "
+        "Tab in that line makes it a note instead, and back. A finished book waits for your answers before it ends.",
     ),
     (
         "Pause",
         "Space lets the reply in flight end and then holds the run; Space again goes on. Esc cuts the reply at once; "
         "what had arrived is kept, and the agent goes on from there.",
+    ),
+    (
+        "Stop by itself",
+        "Press g: after each chapter, after each step, or nowhere. There you read, edit, say something; Space goes on "
+        "to the next one. The choice stays with the book.",
     ),
     (
         "Change the model",

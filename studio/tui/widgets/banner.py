@@ -11,6 +11,7 @@ from studio.tui.fit import fit, shown
 
 _DIGIT = re.compile("[0-9]")
 _LONGEST = 1_200  # characters of a question or an error
+_BESIDE = 170  # cells of a question while the run goes on: the desk is for reading what it writes
 _FAULT = 280  # cells of a fault: the line below it, with what the author can do, has to find room on the smallest desk
 
 
@@ -31,9 +32,15 @@ class Banner(Static):
         self._held_by = held_by
         self._said: tuple[str, str, str] | None = None
 
-    def show(self, progress: Progress, *, asked: str, left: int, ended: bool) -> None:
-        """Say what there is to say; `asked` and `left` as for the gauge, `ended` once nothing works on the book."""
-        said = self._message(progress, asked or again(left), ended)
+    def show(self, progress: Progress, *, asked: str, left: int, ended: bool, answering: bool = False) -> None:
+        """Say what there is to say.
+
+        Args:
+            asked: as for the gauge, and `left` too.
+            ended: nothing works on the book any more.
+            answering: the author is at the line that answers.
+        """
+        said = self._message(progress, asked or again(left), ended, answering)
         if said == self._said:
             return
         # A countdown changes digits only: each takes one cell as before, and the desk need not be laid out anew.
@@ -48,7 +55,7 @@ class Banner(Static):
             text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
             self.update(Content.assemble((head, f"bold {tint}"), "  ", shown(text)), layout=not same_size)
 
-    def _message(self, progress: Progress, when: str, ended: bool) -> tuple[str, str, str] | None:
+    def _message(self, progress: Progress, when: str, ended: bool, answering: bool) -> tuple[str, str, str] | None:
         """(look, heading, text), or None; `when`: what is said of a call that failed."""
         if self._held_by:
             return "", "read only", f"{self._held_by} You can read along; keys that change something do nothing here."
@@ -58,8 +65,9 @@ class Banner(Static):
             return "bad", "! failed", f"{progress.detail}  —  Everything is kept; q leaves."
         if ended:
             return "", "■ stopped", "The run has ended; everything is saved. q leaves."
-        if progress.question:
+        if progress.questions.waiting:
             return "", "? the agent asks", f"{progress.question}\n(i, your answer, Enter)"
+        question = _queued(progress)
         if progress.state == "paused" and progress.paused_by == "fault":
             return "bad", "‖ paused", f"{_fault(progress)}\nr tries again, b another backend."
         if progress.state == "paused" and progress.paused_by == "disk":
@@ -68,14 +76,26 @@ class Banner(Static):
             said = fit(" ".join(progress.disk_fault.split()), _FAULT)
             return "bad", "! disk", f"{said}\nThe run pauses after this reply; keep the studio open."
         if progress.state == "paused":
-            return "", "‖ paused", f"{progress.detail}  —  Space goes on."
+            beside = f"\n{question}  {progress.question}\n(i answers, Tab there turns it to a note)" if question else ""
+            return "", "‖ paused", f"{progress.detail}  —  Space goes on.{beside}"
         if progress.state == "retrying":
             return "bad", "! retrying", f"{_fault(progress)}\n{when} — r tries now, b another backend, Space pauses"
+        if question and answering:
+            return "", question, progress.question
+        if question:
+            short = fit(" ".join(progress.question.split()), _BESIDE)
+            return "", question, f"{short}  —  i answers; the agent goes on."
         return None
 
 
 def _sizes(said: tuple[str, str, str]) -> tuple[str, ...]:
     return tuple(_DIGIT.sub("0", part) for part in said)
+
+
+def _queued(progress: Progress) -> str:
+    """`? 1 of 3`: the heading of the oldest question; "" = none is open."""
+    count = len(progress.questions.open)
+    return f"? 1 of {count}" if count > 1 else "? the agent asks" if count else ""
 
 
 def _fault(progress: Progress) -> str:

@@ -8,6 +8,8 @@ from studio.agent.progress import Progress
 from studio.tui.fit import fit, one_line
 from studio.tui.widgets.gauge import state_words
 
+_TITLE = 20  # cells that the title keeps beside what the model is called
+
 
 class DeskHeader(Widget):
     """One line."""
@@ -35,11 +37,19 @@ class DeskHeader(Widget):
 
 
 def header_line(progress: Progress, book: str, width: int, *, asked: str = "", left: int = 0) -> Content:
-    """The title left, `writing · model @ backend` in the middle, the step right."""
+    """The title left, `writing · model @ backend` in the middle; right the open questions, the gate and the step."""
     state, tint = state_words(progress, asked, left)
     where = one_line(f"{progress.model} @ {progress.backend}") if progress.backend else ""
-    where = fit(f" · {where}" if state and where else where, max(0, width // 2 - cell_len(state)))
-    step = f"step {progress.step}/{progress.limit}" if progress.limit else ""
+    count = len(progress.questions.open)
+    marks = [
+        f"? {count}" if count else "",
+        f"gate: {one_line(progress.gate)}" if progress.gate != "free" else "",
+        f"step {progress.step}/{progress.limit}" if progress.limit else "",
+    ]
+    step = " · ".join(mark for mark in marks if mark)
+    named = min(cell_len(one_line(progress.title or book)), _TITLE)
+    room = min(width // 2, width - cell_len(step) - named - 6) - cell_len(state)
+    where = fit(f" · {where}" if state and where else where, max(0, room))
     middle = cell_len(state) + cell_len(where)
     title = fit(progress.title or book, max(8, width - middle - len(step) - 6))
     used = cell_len(title) + middle + len(step)
