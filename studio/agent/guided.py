@@ -113,7 +113,7 @@ class Guide:
     def _outline(self, title: str) -> Work:
         settings = self._book.settings
         count = min(settings.chapters or chapters_asked(settings.prompt) or DEFAULT_CHAPTERS, MAX_CHAPTERS)
-        wish, messages = guided_talk.wish(self._book), []
+        wish, messages = guided_talk.wish(self._book, "\n\n"), []
         for example, chapters in guided_examples().outlines.items():
             # As many as are asked for: the model counts by what it is shown.
             lines = [f"{number}. {chapters[(number - 1) % len(chapters)]}" for number in range(1, count + 1)]

@@ -40,9 +40,9 @@ def _request(wish: str) -> str:
     return prompt("guided_premise", prompt=wish)
 
 
-def wish(book: OpenBook) -> str:
+def wish(book: OpenBook, joint: str = ". ") -> str:
     """What the book should be: the author's words, and the proposal that stands, if there was a talk."""
-    return "\n\n".join(part for part in (book.settings.prompt.strip(), premise(book)) if part)
+    return joint.join(part for part in (book.settings.prompt.strip(" .\n"), premise(book)) if part)
 
 
 def premise(book: OpenBook) -> str:

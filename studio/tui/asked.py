@@ -61,7 +61,7 @@ def asked_words(asked: Asked, progress: Progress) -> str:
 
 def _switching(asked: Asked, progress: Progress) -> str:
     """When the switch comes: there is not always a reply to wait for."""
-    if waits_for_retry(progress):
+    if waits_for_retry(progress) or progress.state == "turn":
         return "switching"
     if progress.state == "paused":
         return "switching when the run goes on"

@@ -15,6 +15,7 @@ from textual.worker import Worker, WorkerCancelled, WorkerState
 
 from studio import events as ev
 from studio.agent.commands import BackendCard, Session
+from studio.agent.cowriting import is_go
 from studio.agent.progress import Progress
 from studio.book.files import Folder
 from studio.errors import BookError, StudioError
@@ -57,6 +58,7 @@ class DeskScreen(Screen[int]):
         Binding("escape", "interrupt", "interrupt", key_display="Esc", tooltip="cut the reply now; what came is kept"),
         # With priority, what is typed next finds the keys already given away, however fast it comes.
         Binding("i", "say", "note", priority=True, tooltip="say something to the agent, or answer it"),
+        Binding("G", "go", "go", show=False, tooltip="end the talk before the book: have it written"),
         Binding("e", "edit", "edit", tooltip="open the chapter in $VISUAL or $EDITOR"),
         Binding("h", "history", "history", tooltip="every version of every file; put one back"),
         Binding("b", "backend", "backend", tooltip="another backend or model, after this reply or at once"),
@@ -79,6 +81,7 @@ class DeskScreen(Screen[int]):
             for number, (name, title) in enumerate(TITLES.items(), 1)
         ),
     ]
+    GO = Binding("G", "go", "go: write it")  # while there is a talk to end
     READING: ClassVar[list[tuple[str, str]]] = [
         ("1 – 5", "a pane by its number"),
         ("↑ ↓ PgUp PgDn Home", "read back: the pane stops following"),
@@ -120,6 +123,7 @@ class DeskScreen(Screen[int]):
         self._left = 0  # seconds until a call that failed is made again, as painted
         self._dirty = True
         self._sought = ""
+        self._shows_go = False  # the line of keys has that of the talk
         self._code = 0
         self.failure = ""  # what could not be saved at the end, and where it is
         self._ended = False
@@ -200,6 +204,10 @@ class DeskScreen(Screen[int]):
         self.query_one(Gauge).show(progress, estimate=self._live.tokens, speed=speed, asked=asked, left=left)
         self.query_one(Banner).show(progress, asked=asked, left=left, ended=self._ended)
         self.query_one(SteeringLine).ask(progress.question)
+        if progress.state == "turn":
+            self.query_one(SteeringLine).your_turn()
+        if progress.cowriting.is_open != self._shows_go:
+            self._show_keys()
 
     def on_key(self, event: events.Key) -> None:
         """A key's echo comes before the next painting."""
@@ -285,10 +293,22 @@ class DeskScreen(Screen[int]):
         """The author said something."""
         if not self._may_command():
             return
-        if self._progress.question:
+        if self._progress.cowriting.is_open and is_go(message.text):
+            self._session.run.go()
+        elif self._progress.question:
             self._session.run.answer(message.text)
         else:
             self._session.run.note(message.text)
+        self._dirty = True
+
+    def action_go(self) -> None:
+        """G."""
+        if not self._may_command():
+            return
+        if self._progress.cowriting.is_open:
+            self._session.run.go()
+        else:
+            self.notify("There is no talk to end: the book is being written.", markup=False, timeout=3)
         self._dirty = True
 
     def on_steering_line_left(self) -> None:
@@ -358,8 +378,13 @@ class DeskScreen(Screen[int]):
         """The pane that has the keys is the one a small screen shows."""
         if event.widget.id in TITLES:
             self._panes.chosen = event.widget.id
-        typing = isinstance(event.widget, SteeringLine)
-        self.query_one(KeyLine).show(SteeringLine.KEYS if typing else self.BINDINGS)
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """The keys of what has them: the steering line, or the desk."""
+        self._shows_go = self._progress.cowriting.is_open
+        desk = [self.GO, *self.BINDINGS] if self._shows_go else self.BINDINGS
+        self.query_one(KeyLine).show(SteeringLine.KEYS if isinstance(self.focused, SteeringLine) else desk)
 
     @on(OptionList.OptionSelected, "#files")
     def choose_file(self, event: OptionList.OptionSelected) -> None:

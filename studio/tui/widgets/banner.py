@@ -69,6 +69,8 @@ class Banner(Static):
             return "bad", "! disk", f"{said}\nThe run pauses after this reply; keep the studio open."
         if progress.state == "paused":
             return "", "‖ paused", f"{progress.detail}  —  Space goes on."
+        if progress.state == "turn":
+            return "", "› your turn", "i, what you think of it, Enter. When the setup is right: G, or say go."
         if progress.state == "retrying":
             return "bad", "! retrying", f"{_fault(progress)}\n{when} — r tries now, b another backend, Space pauses"
         return None

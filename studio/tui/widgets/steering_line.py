@@ -54,6 +54,11 @@ class SteeringLine(LineField):
         self.set_class(bool(question), "question")
         self.placeholder = "› your answer…" if question else self.PROMPT
 
+    def your_turn(self) -> None:
+        """Say that the talk waits for the author."""
+        self.set_class(True, "question")
+        self.placeholder = "› answer, or say go"
+
     def action_leave(self) -> None:
         """Esc: what was typed stays."""
         self.post_message(self.Left())
