@@ -69,7 +69,7 @@ def next_gate(progress: Progress, coming: Iterable[ev.Event]) -> ev.Gate:
 
 def _switching(asked: Asked, progress: Progress) -> str:
     """When the switch comes: there is not always a reply to wait for."""
-    if waits_for_retry(progress):
+    if waits_for_retry(progress) or progress.state == "turn":
         return "switching"
     if progress.state == "paused":
         return "switching when the run goes on"

@@ -9,6 +9,7 @@ from studio.agent.forecast import describe_pause
 from studio.agent.gates import WORDS
 from studio.agent.limits import describe_near
 from studio.tui.countdown import countdown
+from studio.tui.talk_feed import TalkFeed
 
 _GIST = 120  # characters of a result that the tools pane shows
 
@@ -67,6 +68,7 @@ class Feed:
         self._prose = prose
         self._tools = tools
         self._steering = steering
+        self.talk = TalkFeed(prose)
         self.live = ""  # the file that is being written, or ""
         self.live_words = 0  # of what arrived of it
         self.wrote = ""  # the file whose prose came last
@@ -78,9 +80,12 @@ class Feed:
 
     def apply(self, event: ev.Event) -> None:
         """Show one event."""
+        self.talk.apply(event)
         match event:
             case ev.ReasoningDelta(text=text):
                 self._think("reasoning", text, "dim")
+            case ev.ReplyDelta() if self.talk.is_on:
+                pass
             case ev.ReplyDelta(text=text):
                 self._think("reply", text, "plain")
             case ev.ProseDelta(file=file, text=text):
@@ -151,6 +156,10 @@ class Feed:
                 line(f"⊘ locked: {', '.join(files)}" if files else "⊘ nothing is locked any more", "author")
             case ev.NoteGiven(text=text) | ev.AnswerGiven(text=text):
                 line(f"› {text}", "author")
+            case ev.TurnEnded():
+                line("› it is your turn", "accent")
+            case ev.CowritingEnded():
+                line("› go", "author")
             case ev.QuestionAsked(text=text):
                 line(f"? {text}", "accent")
             case ev.MergeConflict(file=file):

@@ -128,6 +128,10 @@ class Stage:
         self.routes: dict[str, Answer] = {}  # what other paths answer
         self._server = Server(self._answer)
 
+    @property
+    def url(self) -> str:
+        return self._server.url
+
     async def start(self) -> None:
         await self._server.start()
 

@@ -16,6 +16,7 @@ from textual.worker import Worker, WorkerCancelled, WorkerState
 
 from studio import events as ev
 from studio.agent.commands import BackendCard, Session
+from studio.agent.cowriting import is_go
 from studio.agent.gates import WORDS
 from studio.agent.progress import Progress
 from studio.errors import BookError, StudioError
@@ -59,6 +60,7 @@ class DeskScreen(Screen[int]):
         Binding("escape", "interrupt", "interrupt", key_display="Esc", tooltip="cut the reply now; what came is kept"),
         # With priority, what is typed next finds the keys already given away, however fast it comes.
         Binding("i", "say", "note", priority=True, tooltip="say something to the agent, or answer it"),
+        Binding("G", "go", "go", show=False, tooltip="end the talk before the book: have it written"),
         Binding("e", "edit", "edit", tooltip="open the chapter in $VISUAL or $EDITOR"),
         Binding("h", "history", "history", tooltip="every version of every file; put one back"),
         Binding("B", "board", "board", tooltip="every chapter: planned, drafted, reviewed, finished; and the bible"),
@@ -83,6 +85,7 @@ class DeskScreen(Screen[int]):
             for number, (name, title) in enumerate(TITLES.items(), 1)
         ),
     ]
+    GO = Binding("G", "go", "go: write it")  # while there is a talk to end
     READING: ClassVar[list[tuple[str, str]]] = [
         ("1 – 5", "a pane by its number"),
         ("↑ ↓ PgUp PgDn Home", "read back: the pane stops following"),
@@ -125,6 +128,7 @@ class DeskScreen(Screen[int]):
         self._left = 0  # seconds until a call that failed is made again, as painted
         self._dirty = True
         self._sought = ""
+        self._shows_go = False  # the line of keys has that of the talk
         self._code = 0
         self.failure = ""  # what could not be saved at the end, and where it is
         self._ended = False
@@ -206,8 +210,10 @@ class DeskScreen(Screen[int]):
         self.query_one(DeskHeader).show(progress, asked=asked, left=left)
         self.query_one(Gauge).show(progress, estimate=self._live.tokens, speed=speed, asked=asked, left=left)
         line = self.query_one(SteeringLine)
-        line.ask(progress.questions.open)
+        line.ask(progress.questions.open, is_turn=progress.state == "turn")
         answering = line.has_focus and line.answers is not None
+        if progress.cowriting.is_open != self._shows_go:
+            self._show_keys()
         self.query_one(Banner).show(progress, asked=asked, left=left, ended=self._ended, answering=answering)
 
     def on_key(self, event: events.Key) -> None:
@@ -301,7 +307,9 @@ class DeskScreen(Screen[int]):
         """The author said something."""
         if not self._may_command():
             return
-        if message.answers is not None:
+        if self._progress.cowriting.is_open and is_go(message.text):
+            self._session.run.go()
+        elif message.answers is not None:
             self._session.run.answer(message.text, message.answers.id)
         else:
             self._session.run.note(message.text)
@@ -310,8 +318,18 @@ class DeskScreen(Screen[int]):
     def on_steering_line_turned(self) -> None:
         """What is typed is a note now, or an answer."""
         if isinstance(self.focused, SteeringLine):
-            self.query_one(KeyLine).show(self.focused.keys)
+            self._show_keys()
             self._dirty = True
+
+    def action_go(self) -> None:
+        """G."""
+        if not self._may_command():
+            return
+        if self._progress.cowriting.is_open:
+            self._session.run.go()
+        else:
+            self.notify("There is no talk to end: the book is being written.", markup=False, timeout=3)
+        self._dirty = True
 
     def on_steering_line_left(self) -> None:
         """The keys are the desk's again."""
@@ -380,9 +398,14 @@ class DeskScreen(Screen[int]):
         """The pane that has the keys is the one a small screen shows."""
         if event.widget.id in TITLES:
             self._panes.chosen = event.widget.id
-        typing = event.widget if isinstance(event.widget, SteeringLine) else None
-        self.query_one(KeyLine).show(typing.keys if typing else self.BINDINGS)
+        self._show_keys()
         self._dirty = True
+
+    def _show_keys(self) -> None:
+        """The keys of what has them: the steering line, or the desk."""
+        self._shows_go = self._progress.cowriting.is_open
+        desk = [self.GO, *self.BINDINGS] if self._shows_go else self.BINDINGS
+        self.query_one(KeyLine).show(self.focused.keys if isinstance(self.focused, SteeringLine) else desk)
 
     @on(OptionList.OptionSelected, "#files")
     def choose_file(self, event: OptionList.OptionSelected) -> None:

@@ -27,6 +27,12 @@ STEERING = [
         "Tab in that line makes it a note instead, and back. A finished book waits for your answers before it ends.",
     ),
     (
+        "Talk it over first",
+        "A book begun with --cowrite, or with that tick in the library, is talked over before it is written: the agent "
+        "proposes a setup, i says what you think of it, as often as you like. G, or saying go, ends the talk; it is "
+        "kept in notes/brainstorm.md, what was settled goes into outline.md and bible/, and the book is written.",
+    ),
+    (
         "Pause",
         "Space lets the reply in flight end and then holds the run; Space again goes on. Esc cuts the reply at once; "
         "what had arrived is kept, and the agent goes on from there.",

@@ -141,7 +141,7 @@ class LibraryScreen(Screen[None]):
         if asked is None:
             return
         try:
-            book = await asyncio.to_thread(self._studio.create, *asked)
+            book = await asyncio.to_thread(self._studio.create, asked.prompt, asked.name, cowrite=asked.cowrite)
         except StudioError as error:
             self.notify(shown(str(error)), severity="error", markup=False, timeout=8)
             return

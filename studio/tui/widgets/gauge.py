@@ -15,6 +15,7 @@ STATES = {  # words for each state of a run that has always the same, and their 
     "working": ("● working", "$accent"),
     "paused": ("‖ paused", "$warning"),
     "asking": ("? waiting for you", "$warning"),
+    "turn": ("› your turn", "$warning"),
     "finished": ("■ finished", "$success"),
     "failed": ("! failed", "$error"),
 }

@@ -9,6 +9,7 @@ from studio.book.files import Folder
 from studio.errors import BookError
 from studio.tui.feed import Feed
 from studio.tui.fit import shown
+from studio.tui.talk_feed import TITLE as TALK
 from studio.tui.widgets.file_list import FileList, Listed
 from studio.tui.widgets.text_pane import TextPane, new_text
 from studio.tui.wrapped import Anchor, Wrapped
@@ -79,8 +80,11 @@ class Panes(Horizontal):
         if self.feed.live:
             self.prose.retitle(f"{self.reading} · on disk" if self.reading else f"{self.feed.live} · live")
         else:
-            self.prose.retitle(f"{self.reading} · on disk" if self.reading else self.feed.wrote or TITLES["prose"])
+            self.prose.retitle(f"{self.reading} · on disk" if self.reading else self.feed.wrote or self._title())
         self.files.show(files)
+
+    def _title(self) -> str:
+        return TALK if self.feed.talk.is_on else TITLES["prose"]
 
     # --- a file of the book in the prose pane ---------------------------------------------------------------------
 

@@ -49,12 +49,14 @@ class SteeringLine(LineField):
         """The author wants the keys back."""
 
     PROMPT = "› tell the agent…"
+    YOUR_TURN = "› answer, or say go"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(placeholder=self.PROMPT, id=id, select_on_focus=False)
         self._said: list[str] = []
         self._recalled = 0
         self._open: Sequence[QuestionAsked] = ()
+        self._is_turn = False
         self.answers: QuestionAsked | None = None  # the question that what is typed is an answer to; None = to none
 
     @property
@@ -68,9 +70,14 @@ class SteeringLine(LineField):
             Binding("escape", "focused.leave", "back to the desk", key_display="Esc"),
         ]
 
-    def ask(self, open: Sequence[QuestionAsked]) -> None:
-        """Say which questions are open, the one to answer first at the head."""
-        same, self._open = list(self._open) == list(open), open
+    def ask(self, open: Sequence[QuestionAsked], *, is_turn: bool = False) -> None:
+        """Say which questions are open, the one to answer first at the head.
+
+        Args:
+            is_turn: the talk before the book waits for the author.
+        """
+        same = (list(self._open), self._is_turn) == (list(open), is_turn)
+        self._open, self._is_turn = open, is_turn
         answers = self.answers if self.answers in open else None
         if not (self.has_focus or self.value):
             answers = open[0] if open else None
@@ -79,10 +86,11 @@ class SteeringLine(LineField):
 
     def _turn_to(self, question: QuestionAsked | None) -> None:
         self.answers = question
-        self.set_class(question is not None, "question")
+        self.set_class(question is not None or self._is_turn, "question")
         number = self._open.index(question) + 1 if question in self._open else 1
         which = f", {number} of {len(self._open)}" if len(self._open) > 1 else ""
-        self.placeholder = self.PROMPT if question is None else f"› your answer{which}…"
+        free = self.YOUR_TURN if self._is_turn else self.PROMPT
+        self.placeholder = free if question is None else f"› your answer{which}…"
         self.post_message(self.Turned())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
