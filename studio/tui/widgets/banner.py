@@ -70,7 +70,7 @@ class Banner(Static):
         if progress.state == "paused":
             return "", "‖ paused", f"{progress.detail}  —  Space goes on."
         if progress.state == "turn":
-            return "", "› your turn", "i, what you think of it, Enter. When the setup is right: G, or say go."
+            return "", "› your turn", "i answers; G, or the word go, has the book written."
         if progress.state == "retrying":
             return "bad", "! retrying", f"{_fault(progress)}\n{when} — r tries now, b another backend, Space pauses"
         return None
