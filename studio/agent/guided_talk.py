@@ -40,9 +40,12 @@ def _request(wish: str) -> str:
     return prompt("guided_premise", prompt=wish)
 
 
-def wish(book: OpenBook, joint: str = ". ") -> str:
+def wish(book: OpenBook, joint: str = " ") -> str:
     """What the book should be: the author's words, and the proposal that stands, if there was a talk."""
-    return joint.join(part for part in (book.settings.prompt.strip(" .\n"), premise(book)) if part)
+    asked_for, stands = book.settings.prompt.strip(), premise(book)
+    if not stands:
+        return asked_for
+    return f"{asked_for}{'' if asked_for.endswith(('.', '!', '?', '…')) else '.'}{joint}{stands}"
 
 
 def premise(book: OpenBook) -> str:

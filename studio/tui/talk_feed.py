@@ -53,21 +53,19 @@ class TalkFeed:
                 self._gap()
                 self._pane.line("(That was a thought of the agent's, not its turn.)", "dim")
             case ev.StepStarted() if before is Stage.GO and self._talk.stage is Stage.OVER and self._speaker:
-                self._heading("the book")
+                self._gap()
+                self._pane.line("› go", "author")
 
     def _say(self, text: str) -> None:
         if self._speaker != _AGENT:
             self._speaker = _AGENT
-            self._heading(_AGENT)
+            self._gap()
+            self._pane.line(f"·  ·  ·  {_AGENT}  ·  ·  ·", "centred")
+            self._gap()
         elif self._is_whole:
             self._gap()
         self._is_whole = False
         self._pane.append(text)
-
-    def _heading(self, text: str) -> None:
-        self._gap()
-        self._pane.line(f"·  ·  ·  {text}  ·  ·  ·", "centred")
-        self._gap()
 
     def _gap(self) -> None:
         self._pane.line("", "dim")  # not plain: what is added in the same style goes on in the line
