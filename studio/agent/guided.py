@@ -103,7 +103,7 @@ class Guide:
             for request, title in guided_examples().titles
             for message in _shown(prompt("guided_title", prompt=request), title)
         ]
-        messages += self._messages(prompt("guided_title", prompt=guided_talk.wish(self._book)))
+        messages += self._messages(prompt("guided_title", prompt=guided_talk.gist(self._book)))
         return Work(
             messages=messages,
             sampling=Sampling(max_tokens=16, stop=("\n", ":"), temperature=0.7),

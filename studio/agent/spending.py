@@ -19,7 +19,7 @@ _WORK = (
     ev.CallAccounted,
     ev.ContextCompressed,
 )
-_ENDS = (ev.Paused, ev.QuestionAsked)
+_ENDS = (ev.Paused, ev.QuestionAsked, ev.TurnEnded)
 _BEGINS = (ev.RunStarted, ev.Resumed, ev.AnswerGiven)
 
 
@@ -30,16 +30,19 @@ class Spending:
         self.seconds = 0.0  # worked: no pauses, no questions, no outages, no time in which no studio was there
         self.warned: dict[str, float] = {}  # what came near -> the limit it was warned of last
         self._since: float | None = None  # up to when it is counted; None = it stands still
+        self._is_authors_turn = False  # in a talk: nothing is done until the agent's next step, whoever opens the book
 
     def apply(self, event: ev.Event) -> None:
         """Take one event in."""
+        if isinstance(event, ev.TurnEnded | ev.StepStarted):
+            self._is_authors_turn = isinstance(event, ev.TurnEnded)
         if isinstance(event, _WORK):
             self._count(event.at)
             self._since = event.at
         elif isinstance(event, _ENDS):
             self._count(event.at)
             self._since = None
-        elif isinstance(event, _BEGINS):
+        elif isinstance(event, _BEGINS) and not self._is_authors_turn:
             self._since = event.at
         elif isinstance(event, ev.BackendFault):
             self._count(event.at)
