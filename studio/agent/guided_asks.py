@@ -76,7 +76,7 @@ class Asks:
             for request, title in guided_examples().titles
             for message in _shown(prompt("guided_title", prompt=request), title)
         ]
-        messages += self._messages(prompt("guided_title", prompt=subject(guided_talk.wish(self._book))))
+        messages += self._messages(prompt("guided_title", prompt=subject(guided_talk.gist(self._book))))
         return Work(
             messages=messages,
             sampling=Sampling(max_tokens=16, stop=("\n", ":"), temperature=0.7),

@@ -13,6 +13,7 @@ from studio.agent.open_book import OpenBook
 from studio.agent.prompts import guided_examples, prompt
 from studio.agent.step import complete_sentences
 from studio.backends.backend import Message, Sampling
+from studio.book.merge import sentences
 from studio.errors import BookError, BookUnsaved
 
 FILE = "bible/premise.md"
@@ -20,6 +21,7 @@ FILE = "bible/premise.md"
 _TOKENS = 110  # of a proposal: three sentences
 _SAID = 1_200  # characters of what the author said, the newest of it
 _KEPT = 600  # characters of a premise: a proposal of another backend's may be a page long
+_GIST = 120  # characters of the phrase that a title is asked for by
 _MARKUP = re.compile(r"^(?:[#>*+-]+|\d+[.):])\s+|[*_`#]", re.MULTILINE)
 
 
@@ -40,9 +42,17 @@ def _request(wish: str) -> str:
     return prompt("guided_premise", prompt=wish)
 
 
-def wish(book: OpenBook, joint: str = ". ") -> str:
+def wish(book: OpenBook, joint: str = " ") -> str:
     """What the book should be: the author's words, and the proposal that stands, if there was a talk."""
-    return joint.join(part for part in (book.settings.prompt.strip(" .\n"), premise(book)) if part)
+    asked_for, stands = book.settings.prompt.strip(), premise(book)
+    if not stands:
+        return asked_for
+    return f"{asked_for}{'' if asked_for.endswith(('.', '!', '?', '…')) else '.'}{joint}{stands}"
+
+
+def gist(book: OpenBook) -> str:
+    """The same in a phrase, for a title: more of it, and the model goes on with the tale."""
+    return sentences(premise(book) or book.settings.prompt.strip())[0].strip().rstrip(".")[:_GIST]
 
 
 def premise(book: OpenBook) -> str:

@@ -28,18 +28,23 @@ class Spending:
         self.seconds = 0.0  # worked: no pauses, no questions, no outages, no time in which no studio was there
         self.warned: dict[str, float] = {}  # what came near -> the limit it was warned of last
         self._since: float | None = None  # up to when it is counted; None = it stands still
+        self._is_authors_turn = False  # in a talk: nothing is done until the agent's next step, whoever opens the book
 
     def apply(self, event: ev.Event) -> None:
         """Take one event in."""
         if not event.at:
             return  # of the deltas as they stream, the first of each group alone has its time
+        if isinstance(event, ev.TurnEnded | ev.StepStarted):
+            self._is_authors_turn = isinstance(event, ev.TurnEnded)
         if isinstance(event, _WORK):
             self._count(event.at)
             self._since = event.at
-        elif isinstance(event, ev.Paused) or (isinstance(event, ev.QuestionAsked) and event.waits):
+        elif isinstance(event, ev.Paused | ev.TurnEnded) or (isinstance(event, ev.QuestionAsked) and event.waits):
             self._count(event.at)
             self._since = None
-        elif isinstance(event, ev.RunStarted | ev.Resumed) or (isinstance(event, ev.AnswerGiven) and not event.id):
+        elif not self._is_authors_turn and (
+            isinstance(event, ev.RunStarted | ev.Resumed) or (isinstance(event, ev.AnswerGiven) and not event.id)
+        ):
             self._since = event.at
         elif isinstance(event, ev.BackendFault):
             self._count(event.at)

@@ -7,6 +7,8 @@ from studio.agent.cowriting import Cowriting, Stage
 
 TITLE = "The talk"
 
+_AGENT, _YOU = "the agent", "you"
+
 
 class Sink(Protocol):
     """The pane, as far as the talk is concerned."""
@@ -25,6 +27,7 @@ class TalkFeed:
         self._pane = pane
         self._talk = Cowriting()
         self._speaker = ""  # whose words stand last
+        self._is_whole = False  # the agent's last reply came to its end: the next one begins a paragraph
 
     @property
     def is_on(self) -> bool:
@@ -33,31 +36,36 @@ class TalkFeed:
 
     def apply(self, event: ev.Event) -> None:
         """Show what is said."""
-        if isinstance(event, ev.ReplyDelta):
-            if self.is_on:
-                self._turn_to("the agent")
-                self._pane.append(event.text)
-            return
         if isinstance(event, ev.DELTAS):
+            if self.is_on and isinstance(event, ev.ReplyDelta):
+                self._say(event.text)
             return
         before = self._talk.stage
         self._talk.apply(event)
         match event:
             case ev.NoteGiven(text=text) | ev.AnswerGiven(text=text) if before in (Stage.AGENT, Stage.AUTHOR):
-                self._turn_to("you")
-                self._pane.line(text, "author")
-            case ev.ReplyFinished() | ev.ReplyCut() if self.is_on and self._speaker == "the agent":
-                self._pane.line("", "plain")
+                self._gap()
+                self._speaker = _YOU
+                self._pane.line("› " + text.replace("\n", "\n  "), "author")
+            case ev.ReplyFinished():
+                self._is_whole = True
             case ev.ThoughtRecognised() if self.is_on:
-                self._pane.line("(This was a thought of the agent's, not its turn.)", "dim")
-            case ev.StepStarted() if before is Stage.GO and self._talk.stage is Stage.OVER:
-                self._turn_to("the book")
+                self._gap()
+                self._pane.line("(That was a thought of the agent's, not its turn.)", "dim")
+            case ev.StepStarted() if before is Stage.GO and self._talk.stage is Stage.OVER and self._speaker:
+                self._gap()
+                self._pane.line("› go", "author")
 
-    def _turn_to(self, speaker: str) -> None:
-        """A heading, where another one speaks than before."""
-        if speaker != self._speaker:
-            if self._speaker:
-                self._pane.line("", "plain")
-            self._speaker = speaker
-            self._pane.line(f"·  ·  ·  {speaker}  ·  ·  ·", "centred")
-            self._pane.line("", "plain")
+    def _say(self, text: str) -> None:
+        if self._speaker != _AGENT:
+            self._speaker = _AGENT
+            self._gap()
+            self._pane.line(f"·  ·  ·  {_AGENT}  ·  ·  ·", "centred")
+            self._gap()
+        elif self._is_whole:
+            self._gap()
+        self._is_whole = False
+        self._pane.append(text)
+
+    def _gap(self) -> None:
+        self._pane.line("", "dim")  # not plain: what is added in the same style goes on in the line

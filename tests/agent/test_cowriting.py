@@ -17,6 +17,7 @@ from studio.agent.loops import Loops
 from studio.agent.progress import Progress
 from studio.agent.prompts import prompt
 from studio.agent.run import Run
+from studio.agent.spending import Spending
 from studio.agent.summary import is_request
 from studio.backends.backend import BackendChoice
 
@@ -120,6 +121,17 @@ def test_turns_are_no_loop() -> None:
         for event in turn(step=step):
             loops.apply(event)
         assert (loops.nudge, loops.diagnosis) == ("", "")
+
+
+def test_the_author_s_turn_is_no_work() -> None:
+    spending = Spending()
+    started = ev.RunStarted(book="b", backend="b", model="m", context=9)
+    told = [started, BEGUN, *turn(), started, ev.Resumed(), NOTE, *turn(9, step=2), GO]
+    for number, event in enumerate(told):
+        # A second between the events; an hour of the author's in each turn.
+        at = number + 3600.0 * sum(isinstance(one, ev.TurnEnded) for one in told[:number])
+        spending.apply(msgspec.structs.replace(event, seq=number + 1, at=at))
+    assert spending.seconds == 8.0
 
 
 # --- the talk as a text -----------------------------------------------------------------------------------------------

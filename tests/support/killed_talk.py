@@ -24,11 +24,15 @@ from studio.config import cache_folder
 REMARKS = ["stupid setup, try again", "No. A lighthouse, not a ship"]
 
 
+# Streamed anew, or told by each process.
+_EVERY_TIME = (ev.ToolArriving, ev.RunStarted, ev.BackendPreparing, ev.Resumed, ev.RunFinished)
+
+
 def work(root: Path, url: str, kill_at: int, *, is_durable: bool) -> None:
     """Go on with the book until it is finished, or until this many events have come.
 
     Args:
-        kill_at: events of this process, without deltas and what each process begins with; 0 = to the end.
+        kill_at: events of this process, those left out that come each time; 0 = to the end.
         is_durable: they count once they are on disk; else as soon as they are told.
     """
     asyncio.run(_work(root, url, kill_at, is_durable=is_durable))
@@ -46,7 +50,7 @@ async def _work(root: Path, url: str, kill_at: int, *, is_durable: bool) -> None
 
     def count(event: ev.Event) -> None:
         nonlocal seen
-        if isinstance(event, (*ev.DELTAS, ev.RunStarted, ev.BackendPreparing, ev.Resumed)):
+        if isinstance(event, (*ev.DELTAS, *_EVERY_TIME)):
             return
         seen += 1
         if seen == kill_at:

@@ -79,7 +79,7 @@ class Banner(Static):
             beside = f"\n{question}  {progress.question}\n(i answers, Tab there turns it to a note)" if question else ""
             return "", "‖ paused", f"{progress.detail}  —  Space goes on.{beside}"
         if progress.state == "turn":
-            return "", "› your turn", "i, what you think of it, Enter. When the setup is right: G, or say go."
+            return "", "› your turn", "i answers; G, or the word go, has the book written."
         if progress.state == "retrying":
             return "bad", "! retrying", f"{_fault(progress)}\n{when} — r tries now, b another backend, Space pauses"
         if question and answering:
