@@ -21,8 +21,8 @@ UNSAID = "Not judged: setting, stakes, pacing, fidelity, integration."
 
 _RUN = 4  # words that stand elsewhere in the same order are no chance
 _STRETCH = 70  # words of a passage that is rewritten in one go, about
-REPEATS = 0.2  # share of a stretch's runs of words that may stand elsewhere
-_SAME = 0.6  # share of a stretch's sentences that may begin with the same word
+_REPEATS = 0.12  # share of a stretch's runs of words that may stand elsewhere
+_SAME = 0.5  # share of a stretch's sentences that may begin with the same word
 _SENTENCES = 5  # of a stretch: in fewer it is chance
 _THIN = 25  # words of a paragraph that can be grown
 _OPENING = 4  # words by which two chapters begin alike
@@ -204,7 +204,7 @@ def _repeats(look: Look) -> list[Fault]:
     for start, end in _stretches(text):
         own = runs_of(text[start:end])
         share = sum(one in known for one in own) / len(own) if own else 0.0
-        if share > REPEATS:
+        if share > _REPEATS:
             said = f"{100 * share:.0f} % of this stands elsewhere word for word"
             ranked.append((share, Fault(kind="repeat", start=start, end=end, said=said)))
         known |= set(own)
