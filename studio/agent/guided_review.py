@@ -91,7 +91,7 @@ def _marks(look: Look, found: Sequence[Fault]) -> Iterator[str]:
         "character",
         5.0 * bool(named) + min(5.0, 1.25 * spoken),
         body[body.rfind("\n", 0, at) + 1 :] if at >= 0 else body,
-        f"{look.hero or 'somebody'} is named {_times(named)}, {spoken} lines are spoken",
+        f"{look.hero or 'somebody'} is named {_times(named)}; {_many(spoken, 'line')} spoken",
     )
     share, same = repeated(body, look.before), beginning_alike(body)
     talk = sum(one.kind in ("talk", "heading") for one in found)
@@ -101,7 +101,7 @@ def _marks(look: Look, found: Sequence[Fault]) -> Iterator[str]:
         10 - 20 * share - 2 * talk - 8 * max(0.0, same - 0.2),
         look.text[worst.start : worst.end] if worst else body,
         f"{100 * share:.0f} % of it stands elsewhere word for word, {100 * same:.0f} % of the sentences begin alike"
-        + (f", {talk} passages are no story" if talk else ""),
+        + (f"; {_many(talk, 'passage')} no story" if talk else ""),
     )
     words = count_words(body)
     size = 10.0 * words / look.least if look.least else 10.0
@@ -129,6 +129,10 @@ def _quote(passage: str) -> str:
     """The beginning of a passage on one line, without the marks that would end the quotation."""
     words = re.sub(r"[«»“”\"]", "", passage).split()
     return " ".join(words[:_QUOTED]) + (" …" if len(words) > _QUOTED else "")
+
+
+def _many(count: int, what: str) -> str:
+    return f"1 {what} is" if count == 1 else f"{count} {what}s are"
 
 
 def _times(count: int) -> str:
