@@ -113,7 +113,7 @@ def trim_prose(text: str) -> str:
     while told and TALK.match(told[0]):
         told.pop(0)
     kept = "".join(told).strip() or text
-    return re.sub(r"[ \t]*\n[ \t]*(?:\n\s*)+", "\n\n", kept) + "\n"
+    return re.sub(r"\s*\n\s*", "\n\n", kept) + "\n"  # a line of its own is a paragraph: Markdown joins lines
 
 
 def trim_passage(text: str) -> str:
