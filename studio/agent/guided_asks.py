@@ -35,7 +35,7 @@ from studio.book.words import count_words
 DEFAULT_CHAPTERS = 3
 
 _TAIL = 500  # characters of the chapter before that a chapter is shown
-_SO_FAR = 4_000  # characters of the chapter itself
+_SO_FAR = 4_000  # characters of the chapter itself, in a window of twice as many tokens
 _TOKENS = 1.4  # of a word, with what is cut off at the end
 _LEAST, _MOST = 64, 400  # tokens of one reply of prose
 
@@ -251,7 +251,8 @@ class Asks:
         if shown.lstrip().startswith("#"):
             shown = shown.lstrip().partition("\n")[2]
         shown = shown.strip()
-        return shown if len(shown) <= _SO_FAR else shown[-_SO_FAR:].partition(" ")[2]
+        most = min(_SO_FAR, (self._book.progress.context or _SO_FAR * 2) // 2)
+        return shown if len(shown) <= most else shown[-most:].partition(" ")[2]
 
     def _messages(self, request: str) -> list[Message]:
         notes = guided_talk.notes(self._book)

@@ -1,7 +1,9 @@
 """The edit that puts a small model's words in the place of a faulty passage. Pure."""
 
-from studio.agent.guided_review import REPEATS, Fault, Look, places_of_sentences, runs_of
+from studio.agent.guided_review import Fault, Look, places_of_sentences, runs_of
 from studio.book.merge import sentences
+
+_REPEATS = 0.3  # share of a sentence's runs of words that may stand elsewhere
 
 
 def mended(look: Look, fault: Fault, words: str) -> tuple[str, str]:
@@ -16,7 +18,7 @@ def mended(look: Look, fault: Fault, words: str) -> tuple[str, str]:
     fresh = []
     for one in sentences(words):
         own = runs_of(one)
-        if not own or sum(run in known for run in own) / len(own) <= REPEATS:
+        if not own or sum(run in known for run in own) / len(own) <= _REPEATS:
             fresh.append(one)
             known |= set(own)
     new = "".join(fresh).strip()

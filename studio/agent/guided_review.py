@@ -21,8 +21,8 @@ UNSAID = "Not judged: setting, stakes, pacing, fidelity, integration."
 
 _RUN = 4  # words that stand elsewhere in the same order are no chance
 _STRETCH = 70  # words of a passage that is rewritten in one go, about
-REPEATS = 0.2  # share of a stretch's runs of words that may stand elsewhere
-_SAME = 0.6  # share of a stretch's sentences that may begin with the same word
+_REPEATS = 0.12  # share of a stretch's runs of words that may stand elsewhere
+_SAME = 0.5  # share of a stretch's sentences that may begin with the same word
 _SENTENCES = 5  # of a stretch: in fewer it is chance
 _THIN = 25  # words of a paragraph that can be grown
 _OPENING = 4  # words by which two chapters begin alike
@@ -91,7 +91,7 @@ def _marks(look: Look, found: Sequence[Fault]) -> Iterator[str]:
         "character",
         5.0 * bool(named) + min(5.0, 1.25 * spoken),
         body[body.rfind("\n", 0, at) + 1 :] if at >= 0 else body,
-        f"{look.hero or 'somebody'} is named {_times(named)}, {spoken} lines are spoken",
+        f"{look.hero or 'somebody'} is named {_times(named)}; {_many(spoken, 'line')} spoken",
     )
     share, same = repeated(body, look.before), beginning_alike(body)
     talk = sum(one.kind in ("talk", "heading") for one in found)
@@ -101,7 +101,7 @@ def _marks(look: Look, found: Sequence[Fault]) -> Iterator[str]:
         10 - 20 * share - 2 * talk - 8 * max(0.0, same - 0.2),
         look.text[worst.start : worst.end] if worst else body,
         f"{100 * share:.0f} % of it stands elsewhere word for word, {100 * same:.0f} % of the sentences begin alike"
-        + (f", {talk} passages are no story" if talk else ""),
+        + (f"; {_many(talk, 'passage')} no story" if talk else ""),
     )
     words = count_words(body)
     size = 10.0 * words / look.least if look.least else 10.0
@@ -129,6 +129,10 @@ def _quote(passage: str) -> str:
     """The beginning of a passage on one line, without the marks that would end the quotation."""
     words = re.sub(r"[«»“”\"]", "", passage).split()
     return " ".join(words[:_QUOTED]) + (" …" if len(words) > _QUOTED else "")
+
+
+def _many(count: int, what: str) -> str:
+    return f"1 {what} is" if count == 1 else f"{count} {what}s are"
 
 
 def _times(count: int) -> str:
@@ -204,7 +208,7 @@ def _repeats(look: Look) -> list[Fault]:
     for start, end in _stretches(text):
         own = runs_of(text[start:end])
         share = sum(one in known for one in own) / len(own) if own else 0.0
-        if share > REPEATS:
+        if share > _REPEATS:
             said = f"{100 * share:.0f} % of this stands elsewhere word for word"
             ranked.append((share, Fault(kind="repeat", start=start, end=end, said=said)))
         known |= set(own)

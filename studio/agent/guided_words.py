@@ -18,6 +18,7 @@ _NUMBERS = {
     )
 }
 _TITLE = 7  # words
+_OFTEN = 2  # titles of one book that may share a word
 _EDGES = " \t\"'“”‘’«»*_#`.,;:–—-"
 _NAME = r"[A-Z][^\W\d_]+(?:['’-][A-Z]?[^\W\d_]+)*"
 _NAMED = re.compile(rf"\b(?:named|called|hero|heroine)\s+({_NAME}(?:\s{_NAME}){{0,2}})")
@@ -88,14 +89,16 @@ def trim_list(text: str, count: int, spare: tuple[str, ...] = ()) -> list[str]:
         spare: titles that fill it, before numbers do.
     """
     titles: dict[str, str] = {}
-    used: set[str] = set()
-    small = guided_examples().small
+    told: list[set[str]] = []  # what tells each of them from another
     for title in [*map(trim_title, text.splitlines()), *spare]:
-        telling = {word.casefold().removesuffix("s") for word in re.findall(r"[^\W\d_]+", title)} - small
-        is_new = title.casefold() not in titles and not telling & used
-        if 3 <= len(title) <= 48 and is_new and not re.fullmatch(r"part \d+", title, re.IGNORECASE):
+        words = {word.casefold().removesuffix("s") for word in re.findall(r"[^\W\d_]{2,}", title)}
+        telling = (words - guided_examples().small) or words
+        alike = any(2 * len(telling & one) > min(len(telling), len(one)) for one in told)
+        often = any(sum(word in one for one in told) >= _OFTEN for word in telling)
+        is_number = re.fullmatch(r"part \d+", title, re.IGNORECASE) is not None
+        if 3 <= len(title) <= 48 and not (alike or often or is_number or title.casefold() in titles):
             titles[title.casefold()] = title
-            used |= telling
+            told.append(telling)
     found = list(titles.values())[:count]
     return found + [f"Part {number}" for number in range(len(found) + 1, count + 1)]
 
@@ -110,7 +113,7 @@ def trim_prose(text: str) -> str:
     while told and TALK.match(told[0]):
         told.pop(0)
     kept = "".join(told).strip() or text
-    return re.sub(r"[ \t]*\n[ \t]*(?:\n\s*)+", "\n\n", kept) + "\n"
+    return re.sub(r"\s*\n\s*", "\n\n", kept) + "\n"  # a line of its own is a paragraph: Markdown joins lines
 
 
 def trim_passage(text: str) -> str:

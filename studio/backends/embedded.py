@@ -33,8 +33,8 @@ _SAMPLING = {
     "min_p": 0.05,
     # More of it, or further back, and a name is another one each time: DRY is what keeps the model from loops. There
     # what would go on repeating what stands in the context gets less likely with every word of it.
-    "repeat_penalty": 1.05,
-    "repeat_last_n": 64,
+    "repeat_penalty": 1.07,
+    "repeat_last_n": 96,
     "dry_multiplier": 0.8,
     "dry_base": 1.75,
     "dry_allowed_length": 4,

@@ -127,6 +127,7 @@ def test_whatever_a_chapter_is_its_edit_is_of_one_place_and_the_review_can_be_re
 
 def test_an_assistants_words_around_prose_are_cut_off() -> None:
     assert trim_prose("Sure, here is the chapter. Mara rowed. This chapter shows her courage.") == "Mara rowed.\n"
+    assert trim_prose("Mara rowed.\nTomas did not.\n\n\nIt rained.") == "Mara rowed.\n\nTomas did not.\n\nIt rained.\n"
     spoken = "Mara rowed. “This chapter is over,” she said.\n"
     assert trim_prose(spoken) == spoken
     assert trim_passage("In this chapter, Mara rows.") == ""
