@@ -13,7 +13,7 @@ from studio.agent.least_window import too_small
 from studio.agent.open_book import OpenBook
 from studio.agent.retries import Retries
 from studio.agent.step import BackendGaveUp
-from studio.backends.backend import Backend, BackendChoice, Prices
+from studio.backends.backend import Backend, BackendChoice, Message, Prices
 from studio.errors import BackendError, StudioError
 
 
@@ -106,6 +106,7 @@ class BackendInUse:
         # A step is finished by the backend that made it: its price counts, and its window is known. Not if it can't.
         is_between = conversation.step_finished or not conversation.replied
         if self._next is not None and (is_between or self._is_stuck or self._retries.failing):
+            self._remind(self._next)
             await self._fit_into(self._next)
             before, self.now, self._next = self.now, self._next, None
             self.is_prepared, self._is_stuck = True, False
@@ -128,12 +129,21 @@ class BackendInUse:
             can_answer = self.is_prepared and not self._retries.failing
             await self._compression.fit_into(backend, with_model=can_answer)
 
+    def _remind(self, backend: Backend) -> None:
+        """What the same model made of the conversation, in an earlier run or at another server, holds for this one."""
+        conversation, messages = self._book.conversation, self._book.conversation.messages
+        if not backend.guided and backend.model == conversation.reported_by:
+            for length, usage in conversation.reported:
+                reply = messages[length] if length < len(messages) else Message(role="assistant")
+                backend.recall(messages[:length], toolbox.SPECS, reply, usage)
+
     async def _prepare(self) -> None:
         try:
             await self._controls.cuttable(self.now.prepare(self._emit))
         except BackendError as error:
             raise BackendGaveUp(error) from error
         self.is_prepared = True
+        self._remind(self.now)
         progress = self._book.progress
         if not self._is_announced:
             self.announce()

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 _FREES = 0.02  # of the window; a compression that would free less is not made
 _RESULT = 0.25  # of the window: what one tool's result may take
 _TRIES = 2  # at a summary by the model
+_THOUGHT = 0.2  # of the window: kept free for what is thought before it, once that has cut it short
 
 
 class Compressing(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +132,7 @@ class Compression:
             return False
         sent = [*messages, Message(role="user", text=message)] if message else messages
         await backend.calibrate(sent, toolbox.SPECS)
-        if backend.count(sent, toolbox.SPECS) <= self._settings.at * backend.context:
+        if backend.count(sent, toolbox.SPECS, cautious=True) <= self._settings.at * backend.context:
             return False
         lasting = backend.count(messages[: self._lasting], toolbox.SPECS)
         frees = backend.count(messages, toolbox.SPECS) - lasting
@@ -222,10 +223,10 @@ class Compression:
 
     async def _ask(self, plan: _Plan, *, once: bool) -> str:
         """The model's summary, or "" when what it gives is no good. Raises as `Caller.aside`."""
-        backend, why = self._backend(), ""
+        backend, why, kept_free = self._backend(), "", plan.digest
         for _ in range(_TRIES):
             asked = request(round(ASKED * plan.digest), why, in_talk=self._book.progress.cowriting.is_on)
-            sent = self._fitting(asked, plan)
+            sent = self._fitting(asked, backend.context - kept_free)
             if sent is None:
                 log.warning("the conversation is too long for its own summary")
                 return ""
@@ -238,15 +239,17 @@ class Compression:
             if not why:
                 return reply.text.strip()
             log.warning("a summary was rejected: %s", why)
+            if reply.finish_reason == "length":
+                kept_free = plan.digest + round(_THOUGHT * backend.context)
         return ""
 
-    def _fitting(self, asked: Message, plan: _Plan) -> list[Message] | None:
+    def _fitting(self, asked: Message, room: int) -> list[Message] | None:
         backend = self._backend()
 
         def count(some: Sequence[Message]) -> int:
-            return backend.count([*some, asked], toolbox.SPECS)
+            return backend.count([*some, asked], toolbox.SPECS, cautious=True)
 
-        return fitting(self._conversation.messages, backend.context - plan.digest, count, self._tokens_of(backend))
+        return fitting(self._conversation.messages, room, count, self._tokens_of(backend))
 
     def _fault(self, reply: Reply, plan: _Plan) -> str:
         backend, messages = self._backend(), self._conversation.messages

@@ -29,6 +29,8 @@ class Conversation:
         self.calls_done = 0
         self.call_started = False  # tool_started was recorded for calls[calls_done]
         self.usage: ev.Usage | None = None  # of the finished reply
+        self.reported: list[tuple[int, ev.Usage]] = []  # by how many messages were sent; the first report and the last
+        self.reported_by = ""  # the model that reported
         self.settled: dict[str, str] = {}  # id of a write on disk -> what its tool answers
         self.kept: list[ev.PartialKept] = []  # prose of the cut reply
         self.cut_why = ""  # why the last reply of this step was cut; "" = it was not
@@ -42,6 +44,7 @@ class Conversation:
         self.finished = ""  # the summary, once `finish` was called
         self.finish_refused = False  # `finish` was, and no chapter has come since
         self.title = ""
+        self._model = ""
         self._intended: dict[str, str] = {}
         self._reasoning: list[str] = []
         self._text: list[str] = []
@@ -91,6 +94,8 @@ class Conversation:
                 self._text.clear()
             case ev.ProseDelta(file=file, text=text):
                 self._prose.append((file, text))
+            case ev.RunStarted(model=model) | ev.BackendSwitched(model=model):
+                self._model = model
             case ev.ConversationStarted():
                 self.messages = [Message(role="system", text=event.system), Message(role="user", text=event.prompt)]
             case ev.StepStarted():
@@ -118,6 +123,7 @@ class Conversation:
                     self.finish_refused = False
             case ev.ContextCompressed(summary=summary, digest=digest):
                 self.messages = [*self.messages[:2], Message(role="user", text=summary)]
+                self.reported.clear()
                 self.compression_asked, self.digest = False, digest or summary  # older records have the whole alone
             case ev.SummaryKept(step=step, summary=summary):
                 self.summaries[step] = summary
@@ -148,6 +154,7 @@ class Conversation:
 
     def _finish_reply(self, event: ev.ReplyFinished) -> None:
         self._close_calls()
+        self._note_report(event.usage)
         self.reply_open, self.replied = False, True
         self.calls, self.usage = list(event.tool_calls), event.usage
         self.finish_reason = event.finish_reason
@@ -164,6 +171,13 @@ class Conversation:
             )
             self.messages.append(message)
         self._reasoning, self._text, self._prose = [], [], []
+
+    def _note_report(self, usage: ev.Usage | None) -> None:
+        if usage is None or usage.estimated or not usage.prompt_tokens:
+            return
+        if self.reported_by != self._model:
+            self.reported, self.reported_by = [], self._model
+        self.reported = [*self.reported[:1], (len(self.messages), usage)]
 
     def _close_calls(self) -> None:
         """Only a damaged record has calls open here; no server takes a call without its result."""

@@ -132,8 +132,15 @@ class Backend(Protocol):
         An author's long conversation is compressed by `count`: wrong by a tenth it is compressed too early or too late.
         """
 
-    def count(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
-        """Tokens these messages take, estimated here and corrected by what the server last reported."""
+    def count(self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, cautious: bool = False) -> int:
+        """Tokens these messages take, estimated here and corrected by what the server last reported.
+
+        Args:
+            cautious: as many as they may well take, where no report covers them yet; to keep within a window.
+        """
+
+    def recall(self, sent: Sequence[Message], tools: Sequence[ToolSpec], reply: Message, usage: Usage) -> None:
+        """What a server of this model has reported before, in another run or elsewhere, holds for this one as well."""
 
     async def close(self) -> None:
         """Let go of sockets and child processes."""

@@ -20,7 +20,7 @@ from studio.backends.presets import FREE, Preset
 from studio.backends.tokens import TokenCount
 from studio.backends.weights import DEFAULT, fetch_default
 from studio.errors import BackendError, StreamCut
-from studio.events import BackendPreparing, Emit, Event
+from studio.events import BackendPreparing, Emit, Event, Usage
 
 CONTEXT = 8192  # tokens; guided mode needs no more, and a larger window takes memory at once
 STARTS_WITHIN = 180.0  # seconds: a large model on a slow disk
@@ -220,9 +220,12 @@ class EmbeddedBackend:
     async def calibrate(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> None:
         """See `Backend.calibrate`: guided mode's conversations never come near the window."""
 
-    def count(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
+    def count(self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, cautious: bool = False) -> int:
         """See `Backend.count`; tools are not sent."""
-        return (self._endpoint or self._tokens).count(messages, ())
+        return (self._endpoint or self._tokens).count(messages, (), cautious=cautious)
+
+    def recall(self, sent: Sequence[Message], tools: Sequence[ToolSpec], reply: Message, usage: Usage) -> None:
+        """See `Backend.recall`: in guided mode no conversation was sent."""
 
 
 def _absolute(model: str) -> Path:

@@ -20,7 +20,7 @@ from studio.backends.served import prices_in, probe, served_models, window_of
 from studio.backends.tokens import TokenCount
 from studio.backends.tool_ids import style_for
 from studio.errors import BackendError, ContextOverflow, StreamCut
-from studio.events import BackendPreparing, Emit
+from studio.events import BackendPreparing, Emit, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -330,9 +330,14 @@ class Endpoint:
         else:
             self._tokens.correct(messages, tools if found[1] else (), found[0])
 
-    def count(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
+    def count(self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, cautious: bool = False) -> int:
         """See `Backend.count`."""
-        return self._tokens.count(messages, tools)
+        return self._tokens.count(messages, tools, cautious=cautious)
+
+    def recall(self, sent: Sequence[Message], tools: Sequence[ToolSpec], reply: Message, usage: Usage) -> None:
+        """See `Backend.recall`."""
+        self._tokens.correct(sent, tools, usage.prompt_tokens)
+        self._tokens.correct_reply(reply, usage.completion_tokens)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -115,3 +115,59 @@ def test_the_count_is_within_three_percent_after_the_second_call(
             messages.append(Message(role="user", text=prose(random, 50, chinese)))
     worst = max(errors[2:])
     assert worst < 0.03, [f"{error:.3f}" for error in errors]
+
+
+def written(random: Random, step: int, chinese: bool) -> list[Message]:
+    """What one step adds: a thought and a call, and what came of it."""
+    content = prose(random, random.choice([60, 300, 900]), chinese)
+    call = ToolCall(
+        id=f"call_{step}",
+        name="write_file",
+        arguments=json.dumps({"filename": f"chapter_{step:02}.md", "content": content}, ensure_ascii=bool(step % 2)),
+    )
+    thought = prose(random, random.randrange(20, 300), chinese)
+    result = prose(random, random.choice([12, 12, 800]), chinese)
+    return [
+        Message(role="assistant", reasoning=thought, tool_calls=(call,)),
+        Message(role="tool", text=result, tool_call_id=call.id),
+    ]
+
+
+@pytest.mark.parametrize("chinese", [False, True], ids=["english", "chinese"])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("server", list(SERVERS))
+def test_the_cautious_count_is_never_two_percent_short(server: str, seed: int, chinese: bool, tmp_path: Path) -> None:
+    """Through compressions, summaries that are asked of a part of the conversation, and kills."""
+    random, reads, wrote = Random(seed), SERVERS[server].reads, SERVERS[server].wrote
+    vocabulary().begin(tmp_path).join()
+    count = TokenCount(tmp_path)
+    fixed = [
+        Message(role="system", text=prose(random, 700, False)),
+        Message(role="user", text=prose(random, 30, chinese)),
+    ]
+    asked = Message(role="user", text=prose(random, 250, False))
+    messages, reported = list(fixed), [(2, reads(fixed))]
+    short: list[float] = []
+
+    def ask(sent: list[Message]) -> int:
+        real = reads(sent)
+        if real > 4_000:  # there is room enough for anything less
+            short.append((real - count.count(sent, TOOLS, cautious=True)) / real)
+        count.correct(sent, TOOLS, real)
+        return real
+
+    for step in range(120):
+        tokens = ask(messages)
+        reported = [*reported[:1], (len(messages), tokens)]
+        messages += written(random, step, chinese)
+        count.correct_reply(messages[-2], wrote(messages[-2]))
+        if step % 13 == 12:  # killed
+            count = TokenCount(tmp_path)
+            for length, made in reported:
+                count.correct(messages[:length], TOOLS, made)
+                count.correct_reply(messages[length], wrote(messages[length]))
+        if reads(messages) > 8_000:
+            ask([*messages[:3], *messages[5:], asked])
+            messages = [*fixed, Message(role="user", text=prose(random, random.choice([300, 900]), chinese))]
+            reported = []
+    assert max(short) < 0.02, [round(one, 3) for one in sorted(short)[-6:]]

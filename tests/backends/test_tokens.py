@@ -92,6 +92,27 @@ print(count.text(text), count.count([Message(role="user", text=text)], ()))
     assert run_offline(script, tmp_path) == "2401 2405"
 
 
+def test_what_was_reported_before_it_is_loaded_holds_afterwards(tmp_path: Path) -> None:
+    script = """
+from studio.backends.backend import Message, ToolSpec
+from studio.backends.tokens import TokenCount, estimate
+from studio.backends.vocabulary import vocabulary
+tools = [ToolSpec(name="t", description="Writes a file of the book. " * 60, parameters={})]
+fixed = [Message(role="system", text="You write novels. " * 90), Message(role="user", text="One about salt. " * 30)]
+more = [Message(role="assistant", text=f"The {number} lamps swept the yard, 42 gulls. " * 9) for number in range(9)]
+def real(messages):
+    return 700 + round(1.1 * sum(estimate(one.text) for one in messages))
+count = TokenCount(Path(sys.argv[1]))
+for sent in (fixed, fixed + more[:1], fixed + more[:2]):
+    count.correct(sent, tools, real(sent))
+vocabulary().begin(Path("elsewhere")).join()
+for sent in (fixed + more[:3], fixed + more[:4], fixed + more[5:6], fixed + more[5:]):
+    print(round(count.count(sent, tools) / real(sent), 2))
+    count.correct(sent, tools, real(sent))
+"""
+    assert [0.96 < float(line) < 1.06 for line in run_offline(script, tmp_path).splitlines()] == [True] * 4
+
+
 @pytest.mark.parametrize("found", [None, b"", b"damaged"], ids=["missing", "empty", "damaged"])
 @pytest.mark.parametrize("variable", [None, "", "/nowhere"], ids=["plain", "caching turned off", "the author's own"])
 def test_the_vocabulary_never_comes_from_the_network(tmp_path: Path, found: bytes | None, variable: str | None) -> None:
@@ -194,6 +215,25 @@ def test_what_a_compression_dropped_is_forgotten(tmp_path: Path, loaded: TokenCo
     assert count.counted == []
     count.count(conversation(300), ())
     assert len(count.counted) == 299 * 3
+
+
+def test_a_report_on_another_conversation_that_ends_alike_says_nothing(
+    loaded: TokenCount, tools: Sequence[ToolSpec]
+) -> None:
+    """Every summary is asked for in the same words."""
+    asked = Message(role="user", text="Write a summary now. " * 30)
+    short, long = (
+        [
+            *conversation(1),
+            *(Message(role="assistant", text=f"{number} " + PROSE * times) for number in range(4)),
+            asked,
+        ]
+        for times in (1, 3)
+    )
+    before = TokenCount(Path("unused")).count(long, tools)
+    loaded.correct(short, tools, TokenCount(Path("unused")).count(short, tools))
+    assert len(short) == len(long)
+    assert loaded.count(long, tools) == pytest.approx(before, rel=0.03)
 
 
 def test_tools_take_tokens(loaded: TokenCount, tools: Sequence[ToolSpec], hello: list[Message]) -> None:
