@@ -6,6 +6,7 @@ from typing import Protocol
 from studio import events as ev
 from studio.agent.fact_watch import told_author
 from studio.agent.limits import describe_near
+from studio.agent.scores import told_review
 from studio.tui.countdown import countdown
 
 _GIST = 120  # characters of a result that the tools pane shows
@@ -164,6 +165,8 @@ class Feed:
                     f"■ memory {reachable / known:.0%}: {len(event.missing):,} of {known:,} facts put back as an index",
                     "note",
                 )
+            case ev.ChapterReviewed():
+                line(f"★ {told_review(event)}", "accent")
             case ev.LimitNear():
                 line(f"! near a limit: {describe_near(event)}", "note")
             case ev.LoopSuspected(diagnosis=diagnosis):
