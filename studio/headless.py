@@ -17,6 +17,7 @@ from studio.agent.cowriting import YOUR_TURN, Cowriting
 from studio.agent.fact_watch import told_author
 from studio.agent.forecast import describe_pause
 from studio.agent.limits import describe_near
+from studio.agent.scores import told_review
 from studio.backends.backend import BackendChoice
 from studio.errors import BookError
 from studio.printable import printable
@@ -213,6 +214,8 @@ def describe(event: ev.Event) -> str:
             return f"■ a summary was kept after step {step}"
         case ev.MemoryChecked(known=known, reachable=reachable) if known:
             return f"■ memory {reachable / known:.0%}: {len(event.missing):,} of {known:,} facts put back as an index"
+        case ev.ChapterReviewed():
+            return f"★ {told_review(event)}"
         case ev.LimitNear():
             return f"! near a limit: {describe_near(event)}"
         case ev.LoopSuspected(diagnosis=diagnosis):

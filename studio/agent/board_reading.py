@@ -7,7 +7,7 @@ import msgspec
 from studio import events as ev
 from studio.agent.board import Board, Card, Reading, Sheet
 from studio.agent.chapters import Chapters
-from studio.agent.critique import mean
+from studio.agent.scores import mean
 from studio.book.files import Folder
 from studio.book.layout import BookSettings, load_settings, reading_order
 from studio.book.ledger import Ledger

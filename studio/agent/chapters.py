@@ -1,8 +1,8 @@
 """What was said of each chapter so far, as a fold: how it was read by the rubric, and whether it was too short."""
 
 from studio import events as ev
-from studio.agent.critique import mean
 from studio.agent.prompts import prompt
+from studio.agent.scores import mean
 
 _ASKED = prompt("expand", share="").split("%")[1]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from studio.agent.scores import mean
 from studio.backends.partial_json import parse_arguments
 from studio.book.words import IDEOGRAPH
 
@@ -66,11 +67,6 @@ class Critique(msgspec.Struct, frozen=True, kw_only=True):
     def counted(self) -> dict[str, float]:
         """The scores that count."""
         return {one.criterion: one.value for one in self.scores if one.stands}
-
-
-def mean(scores: Mapping[str, float]) -> float | None:
-    """The mean score; None when none counts."""
-    return sum(scores.values()) / len(scores) if scores else None
 
 
 def lost(before: Mapping[str, float], after: Mapping[str, float]) -> float:

@@ -11,12 +11,12 @@ import msgspec
 
 from studio import events as ev
 from studio.agent import guided_talk
-from studio.agent.critique import mean
 from studio.agent.guided_asks import Asks, Chapter, Work
 from studio.agent.guided_review import Look, weakest, words_of_review
 from studio.agent.guided_words import MAX_CHAPTERS, Person, names_in, trim_person
 from studio.agent.open_book import OpenBook
 from studio.agent.planned import asked_of, plan_of
+from studio.agent.scores import mean
 from studio.agent.step import Caller
 from studio.backends.backend import Backend, Message, Reply
 from studio.book.history import AGENT, of_file

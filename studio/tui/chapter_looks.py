@@ -25,15 +25,20 @@ def bar(share: float, cells: int, tint: str) -> list[Part]:
 
 def as_card(card: Card, width: int, *, writing: bool) -> Content:
     """Number and title, words and last score, what leads to the next chapter; a blank line ends it."""
-    inner, hang = width, " " * 4
+    hang = " " * 4
+    room = width - len(hang)
+    is_tight = room < 30
     count, score = _words(card), _score(card.last)
-    room = inner - len(hang) - cell_len(count) - (cell_len(score) + 2 if score else 0) - 1
-    length = max(0, min(24, room))
-    gap = " " * max(0, inner - len(hang) - length - 1 - cell_len(count) - cell_len(score))
-    parts: list[Part] = [*_head(card, inner, writing=writing), "\n", hang]
-    parts += bar(_share(card), length, _tint(card)) if length >= 3 else []
-    parts += [" " * (length >= 3), (count, "$text-muted"), gap, (score, _score_tint(card.last)), "\n"]
-    for row in _cause_rows(card, inner - len(hang)):
+    if is_tight:
+        count, score = count.replace(" / ", "/"), score.replace(" ", "", 1).partition(" ")[0]
+    count, score = fit(count, room), fit(score, 9)
+    taken = cell_len(count) + (cell_len(score) + 1 if score else 0)
+    length = min(24, room - taken - 1)
+    line: list[Part] = [*bar(_share(card), length, _tint(card)), " "] if length >= 3 else []
+    gap = max(1, room - taken + 1 - (length + 1 if line else 0))
+    line += [(count, "$text-muted"), " " * (gap if score else 0), (score, _score_tint(card.last))]
+    parts: list[Part] = [*_head(card, width, writing=writing), "\n", hang, *line, "\n"]
+    for row in _cause_rows(card, room):
         parts += [hang, (row, "$text-muted italic"), "\n"]
     return Content.assemble(*parts)
 
@@ -43,17 +48,15 @@ def as_row(card: Card, width: int, *, writing: bool) -> Content:
     count, score = _words(card), _score(card.last)
     wide = width >= 130
     length = 16 if wide else 6 if width >= 70 else 0
-    right = 9 + 2 + (length + 2 if length else 0) + 15 + 2 + 7
+    right = 2 + 9 + (length + 2 if length else 0) + 1 + 15 + 2 + 8
     cause = max(0, (width - right) * 2 // 5) if wide else 0
-    parts: list[Part] = [
-        *_head(card, width - right - cause, writing=writing),
-        "  ",
-        (f"{card.entry.status:<9}", TINTS[card.entry.status]),
-    ]
-    parts += [" ", *bar(_share(card), length, _tint(card)), " "] if length else []
-    parts += [(f"{count:>15}", "$text-muted"), "  ", (f"{score:<7}", _score_tint(card.last))]
+    parts: list[Part] = [*_head(card, width - right - cause, writing=writing), "  "]
+    parts += [(f"{card.entry.status:<9}", TINTS[card.entry.status]), " "]
+    parts += [*bar(_share(card), length, _tint(card)), "  "] if length else []
+    parts += [(pad(count, 15), "$text-muted"), "  ", (pad(score, 8), _score_tint(card.last))]
     if cause:
-        parts += [(pad(f"→ {card.chapter.cause}" if card.chapter.cause else "", cause), "$text-muted italic")]
+        leads = f"→ {card.chapter.cause}" if card.chapter.cause else ""
+        parts += ["  ", (pad(leads, cause - 2), "$text-muted italic")]
     return Content.assemble(*parts)
 
 
@@ -125,22 +128,23 @@ def _cause_rows(card: Card, width: int) -> list[str]:
 # --- the one that is selected -------------------------------------------------------------------------------------
 
 
-def told_plan(card: Card) -> Content:
-    """What the outline says of a chapter, its lines as they stand there."""
-    parts: list[Part] = []
-    if card.target is not None:
-        parts += [("Target ", "$text-muted"), f"{card.target} words   "]
-    if card.entry.words:
-        parts += [("Written ", "$text-muted"), f"{card.entry.words:,}   "]
-    if card.entry.file:
-        by = {"author": "you touched it last", "agent": "the agent touched it last"}.get(card.by, "")
-        parts += [(one_line(card.entry.file) + (f", {by}" if by else ""), "$text-muted")]
-    parts.append("\n\n")
-    return Content.assemble(*parts)
+def told_file(card: Card, width: int) -> Content:
+    """`chapter_03.md · 2,940 words of 3,000-4,000 · you touched it last · r notes/reviews/chapter_03-2.md`."""
+    asks = "" if card.target is None else f" of {card.target}" + ("" if card.chapter.target else ", as book.yaml asks")
+    by = {"author": "you touched it last", "agent": "the agent touched it last"}.get(card.by, "")
+    facts = [one_line(card.entry.file), f"{card.entry.words:,} words{asks}" if card.entry.words else "", by]
+    report = one_line(card.last.report) if card.last is not None else ""
+    room = width - (cell_len(report) + 5 if report else 0)
+    while len(facts) > 1 and cell_len(" · ".join(filter(None, facts))) > room:
+        facts.pop()
+    told: list[Part] = [" · ".join(filter(None, facts))]
+    if report:
+        told += ["  ", ("r ", "bold $primary"), fit(report, width)]
+    return Content.assemble(*told)
 
 
 def told_scores(card: Card, width: int) -> Content:
-    """The last reading: mean, each criterion as a bar with how it moved, and where the report is."""
+    """The last reading: the mean, and each criterion as a bar with how it moved since the one before."""
     last = card.last
     if last is None:
         said = "Not read by the rubric yet." if card.entry.words else "Not written yet."
@@ -163,17 +167,19 @@ def told_scores(card: Card, width: int) -> Content:
             (arrow, tint),
             "\n",
         ]
-    parts += [("r ", "bold $primary"), (fit(last.report, max(8, width - 2)), "$text-muted")]
-    return Content.assemble(*parts)
+    return Content.assemble(*parts[:-1])
 
 
 def heading_line(board: Board, title: str, forecast: str, width: int) -> Content:
     """`The Salt Circus  ━━━━━─────  12 of 30 chapters · 41,200 of ≈105,000 words · ≈ 120 more steps, $3-5, 2-3 h`."""
     asked = board.words_asked
-    told = [f"{board.written} of {len(board.cards)} chapters"] if board.cards else []
-    told += [f"{board.words:,} of ≈{asked:,} words" if asked else f"{board.words:,} words"] if board.cards else []
-    told += [forecast] if forecast else []
-    facts = " · ".join(told)
+    facts = forecast
+    for much in (0, 1, 2) if board.cards else ():
+        count = f"{board.written}{'/' if much else ' of '}{len(board.cards)}{' chapters' if much < 2 else ''}"
+        words = f"{board.words:,}" + (f"{'/' if much else ' of ≈'}{asked:,}" if asked else "") + " words"
+        facts = " · ".join(filter(None, (count, words, forecast)))
+        if cell_len(facts) <= width:
+            break
     rest = width - cell_len(facts)
     length = min(40, rest - 24) if asked and rest >= 40 else 0
     name = fit(title, rest - (length + 2 if length else 0) - 2) if rest > 10 else ""

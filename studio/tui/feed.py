@@ -8,6 +8,7 @@ from studio.agent.fact_watch import told_author
 from studio.agent.forecast import describe_pause
 from studio.agent.gates import WORDS
 from studio.agent.limits import describe_near
+from studio.agent.scores import told_review
 from studio.tui.countdown import countdown
 from studio.tui.talk_feed import TalkFeed
 
@@ -175,6 +176,8 @@ class Feed:
                     f"■ memory {reachable / known:.0%}: {len(event.missing):,} of {known:,} facts put back as an index",
                     "note",
                 )
+            case ev.ChapterReviewed():
+                line(f"★ {told_review(event)}", "accent")
             case ev.LimitNear():
                 line(f"! near a limit: {describe_near(event)}", "note")
             case ev.LoopSuspected(diagnosis=diagnosis):

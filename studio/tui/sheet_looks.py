@@ -1,17 +1,20 @@
 """How a page of Markdown is set for reading: headings, items, labels and emphasis. Pure; every text is untrusted."""
 
 import re
+from itertools import pairwise
 
+from rich.cells import cell_len
 from textual.content import Content
 
-from studio.tui.fit import one_line, shown
+from studio.tui.fit import one_line, pad, shown
+from studio.tui.wrapped import row_starts
 
 Part = tuple[str, str] | str
 
 _HEADING = re.compile(r"(#{1,6})\s+(.*)")
 _SECTION = re.compile(r"##\s+(.*)")
 _ITEM = re.compile(r"(\s{0,12})[-*+•]\s+(.*)")
-_LABEL = re.compile(r"(?:\*\*|__)?([^\W\d_][^:：*_|.!?\n]{0,28})(?:\*\*|__)?\s?[:：](?:\*\*|__)?(?=\s|$)\s*")
+_LABEL = re.compile(r"(?:\*\*|__)?([^\W_][^:：*_|.!?\n]{0,28})(?:\*\*|__)?\s?[:：](?:\*\*|__)?(?=\s|$)\s*")
 _STRONG = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
 _FEW = 200  # sections that are set apart; more are one text
 
@@ -32,18 +35,46 @@ def sections_of(text: str) -> tuple[str, list[tuple[str, str]]]:
     return "\n".join(before).strip(), [(name, "\n".join(lines).strip()) for name, lines in found]
 
 
-def told_page(text: str) -> Content:
-    """The page, its marks turned into looks; what is no mark stands as it is."""
-    parts: list[Part] = []
-    blank = True
-    for line in shown(text).split("\n"):
-        if not line.strip():
-            parts += [] if blank else ["\n"]
-            blank = True
+def told_page(text: str, width: int) -> Content:
+    """The page, its marks turned into looks and its lines broken at `width` cells; what is no mark stands as it is."""
+    rows: list[Content] = []
+    table: list[str] = []
+    for line in [*shown(text).strip("\n").split("\n"), ""]:
+        if line.lstrip()[:1] == "|":
+            table.append(line)
             continue
-        blank = False
-        parts += [*_line(line), "\n"]
-    return Content.assemble(*parts[:-1])
+        rows += _table(table, width)
+        table = []
+        if line.strip():
+            rows += _broken(Content.assemble(*_line(line)), max(8, width), _hang(line))
+        elif rows and rows[-1].plain:
+            rows.append(Content(""))
+    return Content("\n").join(rows[:-1] if rows and not rows[-1].plain else rows)
+
+
+def _table(lines: list[str], width: int) -> list[Content]:
+    """A table in columns, its first row as a heading; as it stands where there is no room for that."""
+    cells = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines if set(line) - set("|:- ")]
+    most = max(map(len, cells), default=0)
+    wide = [max(cell_len(row[at]) if at < len(row) else 0 for row in cells) for at in range(most)]
+    if sum(wide) + 3 * most > width:
+        return [row for line in lines for row in _broken(Content.assemble((line, "")), width, 0)]
+    looks = ["$text-muted", *[""] * len(cells)]
+    return [
+        Content.assemble(*((f"{pad(cell, wide[at])}   ", look) for at, cell in enumerate(row)))
+        for row, look in zip(cells, looks, strict=False)
+    ]
+
+
+def _hang(line: str) -> int:
+    item = _ITEM.fullmatch(line)
+    return len(item[1]) + 2 if item else 0
+
+
+def _broken(line: Content, width: int, hang: int) -> list[Content]:
+    starts = [*row_starts(line.plain, width, hang=hang), len(line.plain)]
+    rows = [line[first:last].rstrip() for first, last in pairwise(starts)]
+    return [row if number == 0 else Content(" " * hang) + row for number, row in enumerate(rows)]
 
 
 def _line(line: str) -> list[Part]:
@@ -52,8 +83,6 @@ def _line(line: str) -> list[Part]:
         return [(heading[2].strip("# "), look)]
     if item := _ITEM.fullmatch(line):
         return [item[1], ("• ", "$border"), *_labelled(item[2])]
-    if line.lstrip()[:1] == "|":
-        return [(line, "$text-muted" if set(line) <= set("|:- ") else "")]
     return _labelled(line)
 
 

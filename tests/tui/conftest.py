@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from board_book import TITLES, board_book
 from textual.pilot import Pilot
 
 from studio import events as ev
@@ -287,6 +288,17 @@ def new_session(tmp_path: Path) -> Callable[..., PlayedSession]:
         root = tmp_path / "salt"
         root.mkdir(exist_ok=True)
         return PlayedSession(root, history, held_by=held_by)
+
+    return make
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Callable[..., PlayedSession]:
+    """Makes a session of a book half written, with an outline of thirty chapters and a bible."""
+
+    def make(titles: tuple[str, ...] = TITLES, *, held_by: str = "") -> PlayedSession:
+        root = tmp_path / "salt"
+        return PlayedSession(root, board_book(root, titles), held_by=held_by)
 
     return make
 

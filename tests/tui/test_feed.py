@@ -148,6 +148,13 @@ def test_a_switch_says_what_is_different_now_a_line_each() -> None:
     ]
 
 
+def test_a_review_is_one_line_of_its_own_and_its_file_is_no_other_line() -> None:
+    panes = [Page() for _ in range(4)]
+    feed = Feed(reasoning=panes[0], prose=panes[1], tools=panes[2], steering=panes[3])
+    feed.apply(ev.ChapterReviewed(file="a\n.md", sha256="1", round=2, scores={"voice": 6, "stakes": 8}, report="n.md"))
+    assert panes[3].text == "\n★ a .md reviewed, round 2: 7.0 (voice 6, stakes 8), n.md\n"
+
+
 def test_the_printer_says_what_is_different_too() -> None:
     assert describe(SWITCHED) == (
         "■ now kimi-k3 @ moonshot; the window is 200,000 tokens instead of 32,000; "

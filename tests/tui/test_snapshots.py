@@ -101,6 +101,59 @@ def test_the_history(snap_compare: Any, desk_of: Any, written: Any, utc: None, s
     assert snap_compare(desk_of(written, clock=lambda: 1_790_000_400.0), terminal_size=size, run_before=look_back)
 
 
+CHINESE = ("港口", "十一寻", "跟随潮水的马戏团，标题长得放不下，只好截断", "四十根绳", "口哨") * 6
+HOSTILE = (
+    "[red]EVIL[/red] [/]",
+    "\x1b]52;c;EVIL\x07 clip",
+    "\u202eright\u2066 to left",
+    "[@click=app.bell]x[/] $nope",
+    "tab\there \x9b31m :skull:",
+) * 6
+
+
+def board(session: Any, *keys: str) -> Callable[[Pilot[int]], Awaitable[None]]:
+    """From the desk to its board, come to rest."""
+
+    async def look(pilot: Pilot[int]) -> None:
+        while not session.working:
+            await pilot.pause(0.01)
+        await pilot.press("B")
+        await pilot.pause(0.6)
+        await pilot.press(*keys)
+        await pilot.pause(0.4)
+
+    return look
+
+
+@pytest.mark.parametrize("size", [(200, 50), (120, 40), (80, 24)], ids=["200x50", "120x40", "80x24"])
+@pytest.mark.parametrize("theme", ["ink", "paper"])
+def test_the_board(snap_compare: Any, desk_of: Any, planned: Any, size: tuple[int, int], theme: str) -> None:
+    session = planned()
+    keys = ("right",) if size[0] > 100 else ("down", "down")
+    assert snap_compare(desk_of(session, theme), terminal_size=size, run_before=board(session, *keys))
+
+
+@pytest.mark.parametrize("titles", [CHINESE, HOSTILE], ids=["chinese", "hostile"])
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
+def test_the_board_of_other_titles(
+    snap_compare: Any, desk_of: Any, planned: Any, titles: tuple[str, ...], size: tuple[int, int]
+) -> None:
+    session = planned(titles)
+    assert snap_compare(desk_of(session), terminal_size=size, run_before=board(session, "down"))
+
+
+@pytest.mark.parametrize("tab", ["2", "3", "4"], ids=["characters", "timeline", "threads"])
+def test_the_bible_on_the_board(snap_compare: Any, desk_of: Any, planned: Any, tab: str) -> None:
+    session = planned()
+    assert snap_compare(desk_of(session, "harbour"), terminal_size=(120, 40), run_before=board(session, tab))
+
+
+@pytest.mark.parametrize("size", [(200, 50), (80, 24)], ids=["200x50", "80x24"])
+def test_the_board_without_an_outline(snap_compare: Any, desk_of: Any, new_session: Any, size: tuple[int, int]) -> None:
+    session = new_session()
+    assert snap_compare(desk_of(session), terminal_size=size, run_before=board(session))
+
+
 def test_the_help(snap_compare: Any, desk_of: Any, salt: Any) -> None:
     async def ask(pilot: Pilot[int]) -> None:
         await paused(salt)(pilot)

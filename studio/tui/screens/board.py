@@ -93,7 +93,6 @@ class BoardScreen(Screen[str]):
     BoardScreen #empty { height: 1fr; display: none; content-align: center middle; text-align: center; }
     BoardScreen.rows #columns { display: none; }
     BoardScreen.rows #rows { display: block; }
-    BoardScreen.narrow ChapterView { height: 12; }
     BoardScreen.narrow ChapterView #scores { width: 36; }
     BoardScreen.empty #columns, BoardScreen.empty #rows, BoardScreen.empty ChapterView { display: none; }
     BoardScreen.empty #empty { display: block; }
@@ -229,8 +228,6 @@ class BoardScreen(Screen[str]):
         """The list that has the keys, or had them last."""
         if self.has_class("rows"):
             return self.query_one("#rows", ChapterList)
-        if isinstance(self.focused, ChapterList) and self.focused.status:
-            return self.focused
         return next((one for one in self._columns if one.has_class("chosen")), None)
 
     @property
@@ -286,6 +283,7 @@ class BoardScreen(Screen[str]):
         at = columns.index(self._list)
         for other in columns[at + 1 :] if step > 0 else reversed(columns[:at]):
             if other.cards:
+                self._set_chosen(other)
                 self.set_focus(other)
                 return
 

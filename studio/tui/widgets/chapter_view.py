@@ -6,9 +6,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from studio.agent.board import Card
-from studio.tui.chapter_looks import TINTS, told_plan, told_scores
+from studio.tui.chapter_looks import TINTS, told_file, told_scores
 from studio.tui.fit import one_line
-from studio.tui.sheet_looks import told_page
+from studio.tui.widgets.page import Page
 
 
 class ChapterView(Horizontal):
@@ -20,11 +20,11 @@ class ChapterView(Horizontal):
         border-title-color: $foreground;
         border-subtitle-color: $text-muted;
         background: $background;
-        height: 14;
+        height: 12;
     }
     ChapterView #plan { width: 1fr; padding: 0 1; scrollbar-size-vertical: 1; scrollbar-color: $border-blurred;
         scrollbar-background: $background; }
-    ChapterView #plan Static { width: 100%; max-width: 110; height: auto; }
+    ChapterView #plan Page { max-width: 100; }
     ChapterView #scores { width: 54; padding: 0 1; height: 100%; }
     """
 
@@ -35,7 +35,7 @@ class ChapterView(Horizontal):
     def compose(self) -> ComposeResult:
         """Two texts."""
         with VerticalScroll(id="plan", can_focus=False):
-            yield Static(id="told", markup=False)
+            yield Page(id="told")
         yield Static(id="scores", markup=False)
 
     def show(self, card: Card | None) -> None:
@@ -52,10 +52,10 @@ class ChapterView(Horizontal):
 
     def _draw(self) -> None:
         card = self._card
-        told, scores = self.query_one("#told", Static), self.query_one("#scores", Static)
+        told, scores = self.query_one("#told", Page), self.query_one("#scores", Static)
         if card is None:
             self.border_title = self.border_subtitle = ""
-            told.update("")
+            told.show("")
             scores.update("")
             return
         number = f"{card.chapter.number}  " if card.chapter.number is not None else ""
@@ -65,9 +65,7 @@ class ChapterView(Horizontal):
             "  ",
             (card.entry.status, TINTS[card.entry.status]),
         )
-        plan = told_page(card.chapter.text)
-        if not plan.plain.strip():
-            said = f"→ {one_line(card.chapter.cause)}" if card.chapter.cause else "The outline says no more of it."
-            plan = Content.assemble((said, "$text-muted"))
-        told.update(told_plan(card) + plan)
+        self.border_subtitle = told_file(card, self.size.width - 8)
+        leads = f"→ {card.chapter.cause}" if card.chapter.cause else "The outline says no more of it."
+        told.show(card.chapter.text if card.chapter.text.strip() else leads)
         scores.update(told_scores(card, self.query_one("#scores").size.width - 2))

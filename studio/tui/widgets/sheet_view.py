@@ -3,11 +3,11 @@
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from studio.agent.board import Sheet
 from studio.tui.fit import one_line
-from studio.tui.sheet_looks import sections_of, told_page
+from studio.tui.sheet_looks import sections_of
+from studio.tui.widgets.page import Page
 
 _NARROW = 46  # cells of a section, at least
 _MOST = 4  # side by side
@@ -28,10 +28,10 @@ class SheetView(VerticalScroll):
         scrollbar-background: $background;
         &:focus { border: round $border; border-title-color: $foreground; border-title-style: bold; }
     }
-    SheetView #page { width: 100%; max-width: 100; height: auto; padding: 1 1; }
+    SheetView #page { max-width: 100; padding: 1 1; }
     SheetView #sections { layout: grid; grid-size: 3; grid-rows: auto; grid-gutter: 0 1; height: auto; }
     SheetView .section {
-        height: auto; width: 100%; padding: 0 1;
+        padding: 0 1;
         border: round $border-blurred; border-title-color: $primary; border-title-style: bold;
     }
     """
@@ -42,7 +42,7 @@ class SheetView(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         """What stands before the sections, and they."""
-        yield Static(id="page", markup=False)
+        yield Page(id="page")
         yield Container(id="sections")
 
     async def show(self, sheet: Sheet) -> None:
@@ -55,15 +55,15 @@ class SheetView(VerticalScroll):
         if len(sections) < 2:
             before, sections = sheet.text, []
         self.border_title = Content(one_line(sheet.name))
-        page = self.query_one("#page", Static)
-        page.update(told_page(before) if before.strip() or sections else Content.assemble(("Empty.", "$text-muted")))
+        page = self.query_one("#page", Page)
+        page.show(before if before.strip() else "Nothing stands here yet.")
         page.display = bool(before.strip()) or not sections
         box = self.query_one("#sections", Container)
         box.display = bool(sections)
         await box.remove_children()
         panels = []
         for name, text in sections:
-            panel = Static(told_page(text), classes="section", markup=False)
+            panel = Page(text, classes="section")
             panel.border_title = Content(one_line(name))
             panels.append(panel)
         await box.mount_all(panels)
