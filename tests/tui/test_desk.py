@@ -408,7 +408,7 @@ async def test_t_changes_the_theme_while_it_streams(desk_of: DeskOf, salt: Any, 
 
 async def test_help_lists_every_key_that_does_something(desk_of: DeskOf, salt: Any, glass: Any) -> None:
     app = desk_of(salt)
-    async with app.run_test(size=(120, 76), notifications=True) as pilot:
+    async with app.run_test(size=(120, 110), notifications=True) as pilot:
         await opened(pilot, glass)
         await pilot.press("question_mark")
         await glass.shows(

@@ -400,7 +400,7 @@ class BoardScreen(Screen[str]):
 
     def _say_unwritten(self, card: Card) -> None:
         name = f"Chapter {card.chapter.number}" if card.chapter.number is not None else one_line(card.chapter.title)
-        self.notify(f"{name} is not written yet.", markup=False, timeout=3)
+        self.notify(shown(f"{name} is not written yet."), markup=False, timeout=3)
 
     def _complain(self, error: StudioError) -> None:
         self.app.notify(shown(str(error)), severity="warning", markup=False, timeout=8)
