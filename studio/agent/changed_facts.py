@@ -26,6 +26,7 @@ from studio.agent.fact_names import (
     run_around,
     uses,
 )
+from studio.agent.fact_nouns import Nouns
 from studio.agent.fact_passages import Passage, common, passages, sentence_at
 from studio.agent.fact_struck import promise_places, struck_names
 from studio.agent.fact_tokens import Token, tokens
@@ -106,6 +107,7 @@ class _Comparison:
         self._others = [text for name, text in book.items() if name != file]
         self._all = [self._before, self._after, *self._others]
         self._uses: dict[str, Uses] = {}
+        self._nouns = Nouns(self._all)
         self._passages = list(passages(self._before, self._after))
         self.changed = sum(len(one) for passage in self._passages for one in (*passage.old, *passage.new))
         self._fresh = {sentence for passage in self._passages for sentence in passage.new}
@@ -233,7 +235,9 @@ class _Comparison:
         return any(word.key.casefold() in fact_words().fleeting for word in words)
 
     def _is_name(self, words: Sequence[Token]) -> bool:
-        """Whether these are known to be a name: a capital that only ever begins makes none."""
+        """Whether these are known to be a name: a capital that only ever begins makes none, nor does a noun's."""
+        if all(self._nouns.is_common(word.key) for word in words):
+            return False
         if any(not word.begins for word in words):
             return any(not w.begins and self._use(w.key).lower <= 2 * self._use(w.key).inside for w in words)
         use = self._use(words[0].key)
@@ -250,6 +254,8 @@ class _Comparison:
 
     def _may_be_name(self, words: Sequence[Token]) -> bool:
         """The same of what stands in a name's place, and may be new to the book."""
+        if self._nouns.have_capitals:
+            return not any(self._nouns.has_articles(word.key) for word in words)
         return self._is_name(words) or (words[0].begins and not self._use(words[0].key).lower)
 
     def _use(self, word: str) -> Uses:
@@ -326,7 +332,7 @@ class _Comparison:
         counts_beginnings = " " in core or is_wide(core) or not self._use(core).lower
 
         def places(text: str) -> Iterator[int]:
-            for match in occurrences(core, text):
+            for match in occurrences(core, text, genitive=self._nouns.have_capitals):
                 if not counts_beginnings and begins_there(text, match.start()):
                     is_name = text.startswith(("'s", "’s"), match.end()) or (
                         len(searched) > 1 and text.startswith(searched[0], match.start())
@@ -355,7 +361,7 @@ class _Comparison:
         others = {name: text for name, text in self._now.items() if name != self._file}
         seen = {old for old, _ in self._renamed}
         for sentence, passage in islice(self._gone(), _MOST_STRUCK):
-            for name in struck_names(sentence, self._file, self._after, self._now, seen):
+            for name in struck_names(sentence, self._file, self._after, self._now, seen, self._nouns):
                 places = Counter({file: sum(1 for _ in occurrences(name, text)) for file, text in others.items()})
                 yield from self._told(name, "", +places)
             yield from self._told(_short(sentence), "", promise_places(sentence, passage.lead, others))

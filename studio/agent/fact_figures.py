@@ -36,7 +36,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_year(self) -> bool:
         """Whether it is one of a calendar."""
-        return self.value in _YEAR and (not self.units or bool(self.units & {"年"}))
+        return self.value in _YEAR and (not self.units or bool(self.units & {"年"}) or self.value % 50 != 0)
 
     @property
     def is_rare(self) -> bool:
@@ -171,9 +171,10 @@ def _is_age(words: Sequence[Token], at: int, after: Sequence[str], text: str) ->
     follows = [one.casefold() for one in after]
     if follows[:1] == ["岁"]:
         return True
-    if follows and follows[0] in ("años", "año"):
-        return bool(earlier & vocabulary.spanish_age) or "edad" in follows
-    if follows and follows[0] in ("year", "years"):
+    if follows and follows[0] in ("años", "año", "ans", "an"):
+        is_of_name = at > 0 and words[at - 1].is_capital and words[at].gap == ", "
+        return bool(earlier & vocabulary.had_age) or "edad" in follows or before == "de" or is_of_name
+    if follows and follows[0] in ("year", "years", "jahre"):
         return len(follows) > 1 and follows[1] in vocabulary.age_after
     if follows:
         return follows[0] in vocabulary.age_after

@@ -36,18 +36,23 @@ def is_wide(text: str) -> bool:
 
 
 @cache
-def _pattern(name: str) -> re.Pattern[str]:
+def _pattern(name: str, ending: str) -> re.Pattern[str]:
     if is_wide(name):
         return re.compile(re.escape(name))
     words = [re.escape(word).replace("'", "['’]").replace("’", "['’]") for word in re.split(r"[\s-]+", name)]
-    return re.compile(r"(?<![^\W_])(?<![^\W_]['’])" + r"(?:\s+|-)".join(words) + r"(?![^\W_])")
+    before = r"(?<![^\W_])(?<![^\W_]{2}['’])"  # l'Hélène, D’Hélène
+    return re.compile(before + r"(?:\s+|-)".join(words) + ending + r"(?![^\W_])")
 
 
-def occurrences(name: str, text: str) -> Iterator[re.Match[str]]:
-    """Where a name stands as a whole: also with "'s", not within another word or another name with a hyphen."""
+def occurrences(name: str, text: str, *, genitive: bool = False) -> Iterator[re.Match[str]]:
+    """Where a name stands as a whole: also with "'s", not within another word or another name with a hyphen.
+
+    Args:
+        genitive: it may have an s without an apostrophe, as in German.
+    """
     if name.split()[0].split("-")[0].partition("'")[0] not in text:
         return
-    for match in _pattern(name).finditer(text):
+    for match in _pattern(name, "s?" if genitive else "").finditer(text):
         after = text[match.end() : match.end() + 2]
         if after[:1] == "-" and after[1:].isupper():
             continue  # Luis-Miguel
@@ -163,7 +168,8 @@ def chinese_around(before: str, start: int, end: int) -> Iterator[tuple[int, int
         yield start - 2, end
     if changed[0] in words.surnames:
         yield from ((start, to) for to in (end + 2, end + 1, end) if 2 <= to - start <= 3 and is_wide(before[start:to]))
-    if char(end) and char(end) in words.chinese_places and len(changed) <= 2:
-        yield start, end + 1
+    for to in (end, end + 1):
+        if char(to) and char(to) in words.chinese_places and len(changed) <= 2:
+            yield start, to + 1
     if len(changed) >= 2 and changed[-1] in words.chinese_places:
         yield start, end

@@ -7,6 +7,7 @@ from functools import cache
 
 from studio.agent.fact_figures import topics
 from studio.agent.fact_names import capital_runs, is_chinese_name, is_wide, occurrences, uses
+from studio.agent.fact_nouns import Nouns
 from studio.agent.fact_tokens import Token, tokens
 from studio.agent.fact_words import fact_words
 from studio.book.merge import sentences
@@ -16,16 +17,19 @@ _HAN_RUN = re.compile(rf"[{IDEOGRAPH}]+")
 _RESTS = 3  # what two sentences have in common when one rests on the other: topics, a name, the word of a promise
 
 
-def struck_names(sentence: str, file: str, after: str, book: Mapping[str, str], seen: set[str]) -> Iterator[str]:
+def struck_names(
+    sentence: str, file: str, after: str, book: Mapping[str, str], seen: set[str], nouns: Nouns
+) -> Iterator[str]:
     """Names that the book knows from this sentence: gone from their file, and brought in nowhere else.
 
     Args:
         file: where it stood; `after` is what that holds now.
         book: every file as it is now, in reading order.
         seen: names that are not asked about any more; those of this sentence are added.
+        nouns: of the book.
     """
     others = {name: text for name, text in book.items() if name != file}
-    for name in [*_latin(sentence, others, seen), *_chinese(sentence, others, seen)]:
+    for name in [*_latin(sentence, others, seen, nouns), *_chinese(sentence, others, seen)]:
         if any(True for _ in occurrences(name, after)):
             continue
         if any(any(True for _ in occurrences(name, others[one])) for one in _sources(file, book)):
@@ -74,7 +78,7 @@ def _promises() -> re.Pattern[str]:
     )
 
 
-def _latin(sentence: str, others: Mapping[str, str], seen: set[str]) -> Iterator[str]:
+def _latin(sentence: str, others: Mapping[str, str], seen: set[str], nouns: Nouns) -> Iterator[str]:
     words = tokens(sentence)
     vocabulary = fact_words()
     for run in capital_runs(words):
@@ -95,6 +99,7 @@ def _latin(sentence: str, others: Mapping[str, str], seen: set[str]) -> Iterator
                 and any(name in text for text in others.values())
                 and use.lower <= use.inside
                 and name.casefold() not in vocabulary.places
+                and not all(nouns.is_common(word) for word in name.split())
             ):
                 yield name
                 break

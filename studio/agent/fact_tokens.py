@@ -81,7 +81,28 @@ _CIENTOS = [
     "ochocientos",
     "novecientos",
 ]
+# Words that mean something else in another language are left out: seize, elf.
+_KLEINE = {2: "zwei", 3: "drei", 4: "vier", 5: "fünf", 6: "sechs", 7: "sieben", 8: "acht", 9: "neun", 10: "zehn"}
+_ZEHNER = ["zwanzig", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzig", "achtzig", "neunzig"]
+_ZEHN = {12: "zwölf", 13: "dreizehn", 14: "vierzehn", 15: "fünfzehn", 16: "sechzehn", 17: "siebzehn", 18: "achtzehn"}
+_PETITS = {2: "deux", 3: "trois", 4: "quatre", 5: "cinq", 6: "six", 7: "sept", 8: "huit", 9: "neuf", 10: "dix"}
+_PETITS |= {11: "onze", 12: "douze", 13: "treize", 14: "quatorze", 15: "quinze"}
+_DIZAINES = ["vingt", "trente", "quarante", "cinquante", "soixante"]
+_DEUTSCH = {
+    **_KLEINE,
+    **_ZEHN,
+    19: "neunzehn",
+    **{10 * value: word for value, word in enumerate(_ZEHNER, 2)},
+    **{
+        10 * tens + one: f"{'ein' if one == 1 else _KLEINE[one]}und{word}"
+        for tens, word in enumerate(_ZEHNER, 2)
+        for one in range(1, 10)
+    },
+}
 _ADDED = {
+    **{word: value for value, word in _DEUTSCH.items()},
+    **{word: value for value, word in _PETITS.items()},
+    **{word: 10 * value for value, word in enumerate(_DIZAINES, 2)},
     **{word: value for value, word in enumerate(_SMALL)},
     **{word: 10 * value for value, word in enumerate(_TENS, 2)},
     **{word: value for value, word in enumerate(_PEQUEÑOS)},
@@ -184,7 +205,7 @@ def _spelled(words: Sequence[Token], at: int) -> tuple[int | None, int]:
             if value == 1000:
                 total, part = total + part, 0
             step = 100 if value == 100 else 1000
-        elif key in ("and", "y") and end > at and end + 1 < len(words):
+        elif key in ("and", "y", "et") and end > at and end + 1 < len(words):
             follows = _ADDED.get(words[end + 1].key.casefold())
             if follows is None or follows >= step or words[end + 1].gap != " ":
                 break
@@ -273,6 +294,12 @@ def spellings(value: int) -> list[str]:
         found.append(_PEQUEÑOS[value])
     elif value < 100:
         found.append(_DECENAS[value // 10 - 3])
+    if value in _DEUTSCH:
+        found.append(_DEUTSCH[value])
+    if value in _PETITS:
+        found.append(_PETITS[value])
+    elif 20 <= value < 70:
+        found.append(_DIZAINES[value // 10 - 2])
     return [*found, *han_spellings(value)]
 
 

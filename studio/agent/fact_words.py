@@ -22,7 +22,7 @@ class FactWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     common_units: frozenset[str]
     age_before: frozenset[str]
     age_after: frozenset[str]
-    spanish_age: frozenset[str]
+    had_age: frozenset[str]
     promise: tuple[str, ...]
     chinese_digits: str
     surnames: str

@@ -123,7 +123,9 @@ def _is_content(word: str) -> bool:
 # --- promises -----------------------------------------------------------------------------------------------------
 
 _OATH = re.compile(
-    r"\b(?:promise[sd]?(?! to be)|swears?|swore|sworn|vow(?:s|ed)?|pledge[sd]?"
+    r"\b(?:promise[sd]?(?! to be)|vow(?:s|ed)?|pledge[sd]?"
+    # An oath, not a curse: "swore to", "swore he would".
+    r"|(?:swears?|swore|sworn)(?= (?:to|that|on|by|never|not|an?|his|her|he|she|it|I|they|we|you|loyalty|revenge)\b)"
     r"|(?:my|his|her|their|your) word (?:that|of honou?r)|g[ia]ve[sn]? (?:\w+ )?(?:my|his|her|their|your) word"
     r"|verspr(?:ach|ochen|eche|icht)|schw(?:or|öre?|ören|ört)|gelobte?|promets|promet|promit|promis|juro|juró"
     r"|prometo|prometió)\b|答应|发誓|保证|承诺|许诺|起誓|立誓|誓要|約束し|誓っ",

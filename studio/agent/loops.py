@@ -23,7 +23,9 @@ WORDLESS = 100  # steps without new words on disk, whatever was read: longer tha
 FAILING = 3  # steps in which every call failed
 EMPTY = 1  # replies with neither words nor a call
 CROWDED = 3  # replies with more calls than are carried out
-ENDLESS = 1  # replies cut because they went on and on; the cut tells the model itself
+ENDLESS = 1  # replies cut because they went on and on, no new words between them; the cut tells the model itself
+TROUBLED = 5  # replies in a row of any of these kinds, whichever they are
+DRIP = 6  # words that an append brings at least, to be called new words
 FURTHER = 2  # steps that a nudge is given to help
 
 _ENDLESS = ("endless_thought", "endless_text", "endless_calls")
@@ -53,6 +55,8 @@ class Loops:
         self._results: list[bool] = []
         self._news = self._looked = False  # in this step: new words on disk; something new was read
         self._had: dict[str, set[str]] = {}  # file -> every text it ever had
+        self._words: dict[str, int] = {}  # of each file
+        self._is_titled = False
         self._forget()
 
     def _forget(self) -> None:
@@ -62,6 +66,8 @@ class Loops:
         self._wordless = 0
         self._read: set[tuple[str, str]] = set()  # what was looked at since words last came to the disk
         self._may_read_again = True
+        self._made: set[Call] = set()  # calls since words last came to the disk
+        self._troubles: list[str] = []  # what was wrong with each of the last replies
         self._failing = self._empty = self._crowded = self._endless = 0
         self._answer = ""  # of the last call that failed
         self._cut = ""  # why the last endless reply was cut
@@ -81,27 +87,30 @@ class Loops:
                     self._step, self._results, self._news, self._looked = step, [], False, False
             case ev.ReplyCut(advice=advice, why=why) if advice in _ENDLESS:
                 self._endless, self._cut = self._endless + 1, why
+                self._troubles.append("went on and on")
             case ev.ReplyFinished(tool_calls=calls):
                 self._calls = [_call(call) for call in calls]
                 self._raw = " ".join(call.arguments for call in calls)
             case ev.ToolFinished():
                 self._finish_call(event)
             case ev.TitleGiven():
-                self._news = True
-            case ev.FileWritten(file=file, sha256=sha256):
-                had = self._had.setdefault(file, set())
-                self._news = self._news or sha256 not in had
-                had.add(sha256)
+                self._news = self._news or not self._is_titled
+                self._is_titled = True
+            case ev.FileWritten():
+                self._write(event)
             case ev.FileRead(file=file, sha256=sha256):
                 self._look(file, sha256)
             case ev.ContextCompressed() if self._may_read_again:
                 # What a summary took is rightly read again; compress, read, compress, read is no work.
                 self._read.clear()
+                self._made.clear()
                 self._may_read_again = False
-            case ev.AuthorEdited(file=file, sha256=sha256):
+            case ev.AuthorEdited(file=file, sha256=sha256, words=words):
                 self._had.setdefault(file, set()).add(sha256)
+                self._words[file] = words
                 if file in self._raw:
                     self._past.clear()
+                    self._made.clear()
             case ev.StepFinished():
                 self._finish_step()
             case ev.NoteGiven() | ev.AnswerGiven() | ev.Resumed() | ev.BackendSwitched():
@@ -110,6 +119,13 @@ class Loops:
                 self._forget()
             case _:
                 pass
+
+    def _write(self, event: ev.FileWritten) -> None:
+        had = self._had.setdefault(event.file, set())
+        is_drip = event.mode == "append" and event.words - self._words.get(event.file, 0) < DRIP
+        self._news = self._news or (event.sha256 not in had and not is_drip)
+        had.add(event.sha256)
+        self._words[event.file] = event.words
 
     def _finish_call(self, event: ev.ToolFinished) -> None:
         place = len(self._results)
@@ -125,11 +141,11 @@ class Loops:
             self._looked = True
 
     def _finish_step(self) -> None:
-        self._endless = 0
         self._empty = self._empty + 1 if not self._calls and not self._spoke else 0
         self._crowded = self._crowded + 1 if len(self._calls) > MOST_CALLS else 0
         carried_out = self._results[:MOST_CALLS]
         self._failing = self._failing + 1 if carried_out and not any(carried_out) else 0
+        self._judge()
         if self._calls:
             self._past = [*self._past[-7:], tuple(dict.fromkeys(self._calls))]
         else:
@@ -137,11 +153,35 @@ class Loops:
         if self._news:
             self._barren, self._may_read_again = [], True
             self._read.clear()
-            self._wordless = 0
+            self._made.clear()
+            self._wordless = self._endless = 0
             return
         self._wordless += 1
-        if not self._looked:
+        if not self._looked or self._crowded:  # a hundred searches at once are no looking
             self._barren.append(", ".join(call.name for call in self._calls) or "no call")
+
+    def _judge(self) -> None:
+        """Whether this reply was of any use by itself; what was wrong with the last ones is counted together."""
+        trouble = (
+            "held nothing"
+            if self._empty
+            else "held too many calls"
+            if self._crowded
+            else "had no call that succeeded"
+            if self._failing
+            else "made calls that had been made"
+            if self._calls and self._made.issuperset(self._calls) and not self._only_reads()
+            else ""
+        )
+        self._made.update(self._calls)
+        if trouble and not self._news:
+            self._troubles.append(trouble)
+        else:
+            self._troubles.clear()
+
+    def _only_reads(self) -> bool:
+        """A book is read through more than once by whoever cares; the barren steps are counted anyway."""
+        return all(call.name == "read_file" for call in self._calls)
 
     # --- what is seen ---------------------------------------------------------------------------------------------
 
@@ -149,7 +189,8 @@ class Loops:
     def nudge(self) -> str:
         """What was seen, as a sentence, in the step in which the agent is to be told; else ""."""
         # The first empty reply and the first endless one are told by what follows on such a reply anyway.
-        return next((seen for count, from_, seen in self._seen() if count == from_ > 1), "")
+        told = (seen for count, from_, seen in self._seen() if count == from_ > 1)
+        return "" if self.diagnosis else next(told, "")
 
     def warnings(self) -> list[ev.LoopSuspected]:
         """What the author is told when the agent is."""
@@ -164,7 +205,8 @@ class Loops:
         """(how often, how often before it is told, what) of everything that was seen."""
         same, turns = _repeats(self._past, 1), _repeats(self._past, 2)
         if self._endless:
-            yield self._endless, ENDLESS, f"The reply was cut {self._endless} times in a row: {self._cut}."
+            seen = f"The reply was cut {self._endless} times, with no new words on disk between"
+            yield self._endless, ENDLESS, f"{seen}: {self._cut}."
         if self._empty:
             yield self._empty, EMPTY, f"Replies with neither words nor a tool call came {self._empty} times in a row."
         if same >= SAME:
@@ -181,6 +223,9 @@ class Loops:
         if self._failing:
             answer = f"the last answer was: «{_gist(self._answer)}»"
             yield self._failing, FAILING, f"Every tool call of the last {self._failing} steps failed; {answer}."
+        if len(self._troubles) >= TROUBLED:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(self._troubles).most_common())
+            yield len(self._troubles), TROUBLED, f"Of the last {len(self._troubles)} replies none was of use: {kinds}."
         if self._barren:
             often = ", ".join(f"{name} ×{count}" for name, count in Counter(self._barren).most_common(4))
             yield (

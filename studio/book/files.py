@@ -2,24 +2,20 @@
 
 import contextlib
 import os
-import re
 import stat
-import unicodedata
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from studio.book.exchange import exchange, place_new
 from studio.book.layout import STUDIO, make_private_folder, make_studio_folder, reading_order, sync_folder
-from studio.book.leavings import copied_from, is_leaving
 from studio.book.names import stays_inside
-from studio.book.walk import CLOSED, DEEPEST, folded, markdown
+from studio.book.outside_names import LONGEST_PART, parts_of, shown
+from studio.book.walk import folded, markdown
 from studio.errors import BookError, BookGone, BookUnsaved, PathRefused
 
-_RESERVED = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])\s*(?:\..*)?", re.IGNORECASE)
 _OPEN_MARKS = (".{}.swp", ".{}.swo", ".#{}", ".~lock.{}#", "~${}")
 LARGEST = 64 * 2**20  # bytes of a file: ten million words; a file of gigabytes would take all memory
-_LONGEST = 200  # bytes of one part of a name
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not make us wait
 _PROBE = 20_000  # lines
@@ -48,40 +44,7 @@ class Folder:
         Raises:
             PathRefused: the name would leave the folder, or no system can hold it; nothing is repaired.
         """
-        parts = raw.removeprefix("./").split("/")
-        for part in parts:
-            if not is_authors or not part or part[0] == "." or "\0" in part:
-                self._check_part(raw, part)
-        if not parts[-1].lower().endswith(".md"):
-            parts[-1] += ".md"
-        if not is_authors and (len(parts) > DEEPEST or any(len(part.encode()) > _LONGEST for part in parts)):
-            raise PathRefused(f"The file name {_shown(raw)} is too long; use a short one such as chapter_01.md.")
-        if folded(parts[0]) in CLOSED:
-            raise PathRefused(f"{_shown(raw)} lies in a folder the studio keeps for itself; use another name.")
-        return "/".join(self._existing_spelling(parts))
-
-    def _check_part(self, raw: str, part: str) -> None:
-        wrong = ""
-        if not raw.strip():
-            wrong = "is empty"
-        elif part in ("", ".", ".."):
-            wrong = "leads out of the book's folder"
-        elif part.startswith("."):
-            wrong = "begins with a dot"
-        elif part[-1] in ". " or part[0] == " ":
-            wrong = "begins or ends with a blank or ends with a dot"
-        elif any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") or c in '\\:*?"<>|' for c in part):
-            wrong = "has a character that file names can't have everywhere"
-        elif _RESERVED.fullmatch(part):
-            wrong = "is reserved on some systems"
-        elif is_leaving(part) or is_leaving(f"{part}.md"):
-            wrong = "looks like an editor's temporary file"
-        elif copied_from(part) or copied_from(f"{part}.md"):
-            wrong = "looks like a sync program's second version of a file"
-        if wrong:
-            raise PathRefused(
-                f"The file name {_shown(raw)} {wrong}; use a plain one such as chapter_01.md or bible/people.md."
-            )
+        return "/".join(self._existing_spelling(parts_of(raw, is_authors=is_authors)))
 
     def _existing_spelling(self, parts: list[str]) -> list[str]:
         folder, spelled = self.root, []
@@ -205,7 +168,7 @@ class Folder:
     def _parent(self, name: str, *, make: bool = False) -> Iterator[int]:
         """A handle of the folder a name lies in, walked without following links. Raises `OSError`, `PathRefused`."""
         if not stays_inside(name):
-            raise PathRefused(f"{_shown(name)} leads out of the book's folder; the studio leaves it alone.")
+            raise PathRefused(f"{shown(name)} leads out of the book's folder; the studio leaves it alone.")
         try:
             handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -235,7 +198,7 @@ class Folder:
     def temp_path(self, temp: str) -> Path:
         """Where a temporary file lies: inside the record's folder, on the book's own file system."""
         if "/" in temp:
-            raise PathRefused(f"{_shown(temp)} is no temporary file of the studio's; it is left alone.")
+            raise PathRefused(f"{shown(temp)} is no temporary file of the studio's; it is left alone.")
         return self.root / STUDIO / "tmp" / temp
 
     def temps(self) -> list[str]:
@@ -403,7 +366,7 @@ class Folder:
 
     def keep(self, temp: str, name: str) -> Path:
         """Keep what a temporary file holds, which can't be a version, beside the record; returns where."""
-        flat = name.replace("/", "-").encode("utf-8", "replace")[-_LONGEST:].decode("utf-8", "ignore")
+        flat = name.replace("/", "-").encode("utf-8", "replace")[-LONGEST_PART:].decode("utf-8", "ignore")
         kept = self.root / STUDIO / "kept" / f"{temp.partition('.')[0][:8]}-{flat}"
         self._make_folder(kept.parent)
         self.temp_path(temp).replace(kept)
@@ -423,8 +386,3 @@ def _read_plain(name: str, parent: int | None, most: int | None = None) -> bytes
             return file.read()
     finally:
         os.close(handle)
-
-
-def _shown(raw: str) -> str:
-    short = raw if len(raw) <= 60 else raw[:60] + "…"
-    return "“" + "".join(c if c.isprintable() else "�" for c in short) + "”"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from studio.agent.changed_facts import Edited, Standing, still_standing
 
 EDITS = yaml.safe_load(Path(__file__).with_name("fact_edits.yaml").read_text(encoding="utf-8"))
-BOOKS: dict[str, dict[str, str]] = EDITS["books"]
+TONGUES = yaml.safe_load(Path(__file__).with_name("fact_edits_tongues.yaml").read_text(encoding="utf-8"))
+BOOKS: dict[str, dict[str, str]] = {**EDITS["books"], **TONGUES["books"]}
 CASES: list[dict[str, Any]] = EDITS["made_on"] + EDITS["unseen"]
 
 
@@ -35,6 +36,23 @@ def test_nearly_all_that_is_found_is_one_and_nearly_all_is_found() -> None:
     right, wrong, missed = (sum(len(case.get(kind, {})) for case in CASES) for kind in ("found", "wrong", "missed"))
     assert right / (right + wrong) > 0.95
     assert right / (right + missed) > 0.95
+
+
+def test_five_languages_are_read_nearly_as_well() -> None:
+    right = wrong = missed = 0
+    for case in TONGUES["edits"]:
+        wanted = case.get("found", {})
+        got = {f"{one.old} → {one.new}".rstrip(): one.places for one in found(case)}
+        same = sum(wanted.get(fact) == places for fact, places in got.items())
+        right, wrong, missed = right + same, wrong + len(got) - same, missed + len(wanted) - same
+    assert right / (right + wrong) > 0.9
+    assert right / (right + missed) > 0.8
+
+
+@pytest.mark.parametrize("noun", ["Messer", "Haus", "Angst", "Seil", "Sturm", "Keller", "Deich", "Wirt", "Hunger"])
+def test_a_german_noun_is_no_name(noun: str) -> None:
+    cases = [case for case in TONGUES["edits"] if case["name"] == noun]
+    assert [found(case) for case in cases] == [[]]
 
 
 def standing(before: str, after: str, file: str = "a.md", **others: str) -> dict[str, dict[str, int]]:

@@ -1,15 +1,21 @@
-"""Servers that run away: each is stopped with a diagnosis within five steps, and what it costs is bounded."""
+"""Servers that run away: each is stopped with a diagnosis within five steps, and what it costs is bounded.
+
+Two ways of running away in turns are stopped as well, a little later; long work that is none is not.
+"""
 
 import itertools
 import json
+import os
 
 import pytest
 from loopback import Answer, Request, Wire
 from played_book import CHAPTER, Played, Stage, assert_echoed, calls, writes
+from runaways import BEGUN, FILES, RUNAWAYS, model
 
 from studio import events as ev
 from studio.agent.bounds import MOST_CALLS
 from studio.agent.limits import Limits
+from studio.agent.loops import BARREN, FURTHER
 from studio.backends.backend import Prices
 
 SAME_CALL = calls("list_files")
@@ -161,3 +167,78 @@ async def test_a_book_that_is_written_in_peace_is_not_stopped(stage: Stage) -> N
     reads = [calls("read_file", filename=f"chapter_{number:02}.md") for number in range(8)]
     book = await stage.play(*chapters, *reads, steps=60)
     assert (book.code, book.of(ev.LoopSuspected)) == (0, [])
+
+
+# --- in turns ---------------------------------------------------------------------------------------------------------
+
+MOST_STEPS = FILES + BARREN + FURTHER + 2  # after the book was begun; the slowest reads its files once before
+MOST_TOKENS = 160_000  # of replies, in a window of 100,000: three that think or write on and on
+PAIRS = list(itertools.combinations(RUNAWAYS, 2))
+THOROUGH = bool(os.environ.get("STUDIO_THOROUGH"))
+
+
+def spent(book: Played) -> tuple[int, int, int]:
+    """(steps, replies, tokens of replies) after the book was begun."""
+    paid = [event.usage for event in book.events if isinstance(event, ev.CallAccounted | ev.StepFinished)]
+    steps = max(event.step for event in book.of(ev.StepStarted)) - BEGUN
+    return steps, len(book.requests) - BEGUN, sum(usage.completion_tokens for usage in paid)
+
+
+async def assert_bounded(stage: Stage, *runaways: str) -> None:
+    stage.model = model(*runaways)
+    book = await stage.play(steps=300, within=120)
+    assert (book.code, book.failure) == (3, "")
+    steps, replies, tokens = spent(book)
+    print(f"{' and '.join(runaways)}: {steps} steps, {replies} replies, {tokens:,} tokens of replies")
+    assert steps <= MOST_STEPS and tokens <= MOST_TOKENS
+    if not book.of(ev.QuestionAsked):  # words that call nothing end in a question, which quotes them
+        (paused,) = book.of(ev.Paused)
+        assert paused.by == "limit" and book.of(ev.LoopSuspected)[-1].diagnosis in paused.why
+
+
+@pytest.mark.parametrize("runaway", RUNAWAYS)
+async def test_each_is_stopped_and_what_it_costs_is_bounded(stage: Stage, runaway: str) -> None:
+    await assert_bounded(stage, runaway)
+
+
+@pytest.mark.parametrize("pair", PAIRS if THOROUGH else PAIRS[::5], ids="-".join)
+async def test_two_in_turns_are_stopped_and_what_they_cost_is_bounded(stage: Stage, pair: tuple[str, str]) -> None:
+    await assert_bounded(stage, *pair)
+
+
+# --- long work that is none -------------------------------------------------------------------------------------------
+
+
+async def assert_left_alone(stage: Stage, *script: Answer) -> Played:
+    book = await stage.play(*script, steps=200, within=120)
+    assert (book.code, book.of(ev.LoopSuspected), book.of(ev.Paused)) == (0, [], [])
+    return book
+
+
+def a_book(chapters: int) -> list[Answer]:
+    return [
+        writes(f"# {n}\n\nMara counted {n} gulls. The tide was late.\n", f"chapter_{n:02}.md", id=f"w{n}")
+        for n in range(1, chapters + 1)
+    ]
+
+
+async def test_planning_by_twelve_reads_and_searches_is_work(stage: Stage) -> None:
+    looks = [calls("read_file", f"r{n}", filename=f"chapter_{n:02}.md") for n in range(1, 7)]
+    looks += [calls("search_files", f"s{n}", query=f"{n} gulls") for n in range(1, 7)]
+    await assert_left_alone(stage, *a_book(6), *looks)
+
+
+async def test_ten_revisions_that_add_no_words_are_work(stage: Stage) -> None:
+    edits = [
+        calls("edit_file", f"e{n}", filename="chapter_01.md", old_text=f"{n} gulls", new_text=f"{n + 1} gulls")
+        for n in range(1, 11)
+    ]
+    await assert_left_alone(stage, *a_book(1), *edits)
+
+
+async def test_a_review_of_thirty_chapters_in_a_row_is_work(stage: Stage) -> None:
+    review = Wire.reply(json.dumps({"scores": {}, "strengths": [], "problems": []}))
+    asked = [calls("review_chapter", f"v{n}", filename=f"chapter_{n:02}.md") for n in range(1, 31)]
+    script = [*a_book(30), *[answer for call in asked for answer in (call, review)]]
+    book = await assert_left_alone(stage, *script)
+    assert len(book.of(ev.ChapterReviewed)) == 30

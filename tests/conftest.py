@@ -1,4 +1,4 @@
-"""Fixtures: `stage` plays a book against a loopback server."""
+"""Fixtures for every folder: `stage` plays a book against a loopback server."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
