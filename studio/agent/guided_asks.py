@@ -179,6 +179,8 @@ class Asks:
         is_paragraph = fault.kind == "short" or look.text[:at].endswith("\n")
         # A sentence that is spoken begins otherwise than those that told of one and the same person.
         begun = {"alike": hero.first, "same": "“"}.get(fault.kind, self._gone_on(chapter, hero) if is_paragraph else "")
+        if not prefill and fault.kind != "alike":
+            begun = self._begun(chapter, hero)  # the chapter's first words: without the name it is about somebody else
         joint = "\n\n" if is_paragraph else " " if begun else ""
         prefill = f"{prefill}{joint}{begun}" if prefill else begun
 
