@@ -182,9 +182,12 @@ class Asks:
         """Other words for the weakest passage, gone on to from what stands before it."""
         at = fault.end if fault.adds else fault.start
         prefill = self._so_far(look.text, at)
-        joint = "\n\n" if fault.kind == "short" else "" if look.text[:at].endswith("\n") else " "
+        is_paragraph = fault.kind == "short" or look.text[:at].endswith("\n")
         # A sentence that is spoken begins otherwise than those that told of one and the same person.
-        begun = {"alike": hero.first, "same": "“"}.get(fault.kind, "")
+        begun = {"alike": hero.first, "same": "“"}.get(fault.kind, self._gone_on(chapter, hero) if is_paragraph else "")
+        if not prefill and fault.kind != "alike":
+            begun = self._begun(chapter, hero)  # the chapter's first words: without the name it is about somebody else
+        joint = "\n\n" if is_paragraph else " " if begun else ""
         prefill = f"{prefill}{joint}{begun}" if prefill else begun
 
         def call(text: str) -> ev.ToolCall:
@@ -198,6 +201,7 @@ class Asks:
             sampling=msgspec.structs.replace(_prose(wanted), temperature=0.9),
             call=call,
             chapter=chapter.file,
+            opening=begun,
             prefill=prefill,
         )
 
@@ -238,7 +242,8 @@ class Asks:
         """The first words of a paragraph after the model had come to an end: without them it talks of the text."""
         if not hero.name:
             return ""
-        place = _chance(chapter.title) + chapter.number + self._book.guided.pieces(chapter.file)
+        past = self._book.guided
+        place = _chance(chapter.title) + chapter.number + past.pieces(chapter.file) + past.revisions(chapter.file)
         return _filled(guided_examples().goings_on, place, hero, hero.first, self._is_english)
 
     @property

@@ -141,6 +141,22 @@ async def test_a_repeated_passage_is_rewritten_and_the_chapter_read_again(stage:
     assert "stands elsewhere word for word" in report
 
 
+async def test_the_first_words_of_a_chapter_are_rewritten_with_the_heros_name(stage: Stage) -> None:
+    asked = []
+
+    def words(number: int, begun: str) -> str:
+        asked.append(begun)
+        if number != 2 or asked.count(begun) > 1:
+            return f" {sentence('other')}" if number == 2 else f" {prose(f'chapter {number}')}"
+        return " rowed. " + " ".join(f"He {sentence(f'he {n}').lower()}" for n in range(8)) + f"\n\n{prose('second')}"
+
+    book = await write(stage, SmallModel(words))
+    assert book.code == 0
+    assert calls(book).count(("edit_file", TWO)) == 1
+    text = book.files[TWO].decode()
+    assert sentence("other") in text and "Mara" in text.splitlines()[2] and sentence("he 3").lower() not in text
+
+
 async def test_a_revision_that_scores_lower_is_undone_and_the_scores_told(stage: Stage) -> None:
     book = await write(stage, SmallModel(worsening))
     assert book.code == 0

@@ -76,7 +76,7 @@ def test_the_embedded_model_writes_ten_chapters_that_are_ten(studio: StudioComma
     assert all(hero in text for text in chapters), hero
     # It says a thing again at times; a book of loops says most things again.
     last = {event["file"]: event["scores"]["voice"] for event in events if event["event"] == "chapter_reviewed"}
-    assert sum(last.values()) / 10 > 7, last
+    assert sum(last.values()) / 10 > 6, last
 
 
 def _assert_read(events: list[dict[str, Any]], files: dict[str, str], chapters: int) -> None:
