@@ -267,6 +267,7 @@ async def test_go_at_once_takes_hold_before_the_next_call(stage: Stage) -> None:
     assert book.code == 0
     assert (book.kinds.count("turn_ended"), book.kinds.count("cowriting_ended")) == (1, 1)
     assert "The author says go" in book.told(1)
+    assert "tool_choice" not in book.bodies[1], "what it said was a turn, no reply that brought nothing"
     assert "One and only." in book.files["notes/brainstorm.md"].decode()
 
 

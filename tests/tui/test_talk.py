@@ -126,10 +126,10 @@ async def test_the_library_can_begin_with_a_talk(library_of: Any, salt: Any, gla
     app = library_of(salt)
     async with app.run_test(size=SMALL) as pilot:
         await glass.shows(pilot, "Press n")
-        await pilot.press("n", *"sea", "tab", "tab")
+        await pilot.press("n", *"sea", "enter", *"salt", "tab", "tab")
         await glass.shows(pilot, "[ ] talk it over first")
         await pilot.press("space")
         await glass.shows(pilot, "[x] talk it over first")
-        await pilot.press("ctrl+s")
+        await pilot.press("enter")
         await glass.until(pilot, lambda: app._studio.created)
-        assert (app._studio.created, app._studio.cowritten) == ([("sea", None)], ["sea"])
+        assert (app._studio.created, app._studio.cowritten) == ([("sea\nsalt", None)], ["sea\nsalt"])

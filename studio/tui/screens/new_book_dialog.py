@@ -25,7 +25,10 @@ class NewBook(NamedTuple):
 class NewBookDialog(Dialog[NewBook]):
     """What it should be, where it goes, how it begins."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "start", "Start", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "start", "Start", priority=True),
+        Binding("enter", "start", "Start", show=False),  # the tick has no use for it; a field of lines keeps its own
+    ]
 
     def compose(self) -> ComposeResult:
         """Two fields and a tick."""
