@@ -284,7 +284,7 @@ class DeskScreen(Screen[int]):
         if self._may_command():
             gate = next_gate(self._progress, self._inbox)
             self._session.run.gate(gate)
-            self.notify(f"The run stops {WORDS[gate]}.", markup=False, timeout=3)
+            self.notify(f"The run stops {one_line(WORDS[gate])}.", markup=False, timeout=3)
 
     def action_say(self) -> None:
         """i."""
