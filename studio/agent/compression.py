@@ -263,7 +263,7 @@ class Compression:
         notes_in = await self._put_away(old, plan)
         material = Material(
             digest=digest,
-            notes=notes if notes_in or not old else [*old, *notes],
+            notes=[*([] if notes_in else old), *notes, *book.steering.questions.reminders()],
             notes_in=notes_in,
             edits=[edit for edit in book.steering.edited if edit.seq not in untold],
             files=self._files(),

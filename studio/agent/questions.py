@@ -6,6 +6,9 @@ The agent's are queued: it goes on, and the answer comes in a message. The run's
 from studio import events as ev
 from studio.agent.prompts import prompt
 
+_REMINDED = 5  # questions, and characters of each, that a compressed conversation holds
+_GIST = 200
+
 
 class Questions:
     """Feed it every event in order."""
@@ -38,6 +41,10 @@ class Questions:
     def was_asked(self, id: str) -> bool:
         """Whether the question of this call was queued, whatever became of it."""
         return id in self._asked
+
+    def reminders(self) -> list[str]:
+        """What a compressed conversation says of the queued ones, that the agent may not ask again."""
+        return [f"(you asked, and no answer has come yet: {_gist(one.text)})" for one in self._queued[-_REMINDED:]]
 
     def text_for(self, answer: ev.AnswerGiven) -> str:
         """The question that this answer, not taken in yet, is to; "" when it is not open."""
@@ -84,3 +91,8 @@ def put(question: str, id: str, questions: Questions, record: ev.Record, *, is_a
             return prompt("decide")
         record(ev.QuestionAsked(text=question, id=id, waits=False))
     return prompt("asked")
+
+
+def _gist(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _GIST else text[: _GIST - 1] + "…"

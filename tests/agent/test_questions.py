@@ -174,6 +174,7 @@ def test_whatever_the_order_each_question_is_asked_answered_and_told_once(ops: l
         assert [one.text for one in book.steering.questions.open] == open_
         assert [one.text for one in book.progress.questions.open] == open_
     assert len(book.steering.notes) == said
+    assert sum(isinstance(event, ev.QuestionAsked) for event in book.record) == asked
 
 
 # --- the run --------------------------------------------------------------------------------------------------------
@@ -258,11 +259,12 @@ async def test_an_answer_is_kept_word_for_word_when_the_conversation_is_compress
         if isinstance(event, ev.FileWritten):
             run.answer("1912 — and no other.")
 
-    script = [asks(WHEN), writes(), calls("compress_context", "c"), calls("list_files")]
+    script = [asks(WHEN), writes(), asks(WHO, "ask2"), calls("compress_context", "c"), calls("list_files")]
     book = await stage.play(*script, compressing=Compressing(), author=author)
     assert book.of(ev.ContextCompressed)
     summary = next(message["content"] for message in book.sent(-1) if "replaced" in str(message["content"]))
     assert f"(asked: {WHEN}) 1912 — and no other." in summary
+    assert f"(you asked, and no answer has come yet: {WHO})" in summary
 
 
 async def test_the_run_s_own_question_waits(stage: Stage) -> None:

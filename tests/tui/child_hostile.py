@@ -121,6 +121,8 @@ STAGES: list[tuple[list[str], list[ev.Event]]] = [
     ),
     (["limit"], [ev.Resumed(), ev.Paused(why=evil("limit"), by="limit")]),
     (["prepare"], [ev.Resumed(), ev.BackendPreparing(text=evil("prepare"))]),
+    (["beside"], [ev.QuestionAsked(text=evil("beside"), id="1.0", waits=False)]),
+    (["gate"], [ev.Paused(why=evil("gate"), by="gate")]),
     (["finished"], [ev.RunFinished(reason=evil("finished"))]),
     (["failed"], [ev.RunFailed(error=evil("failed"))]),
 ]
@@ -170,7 +172,7 @@ class Staged(played.PlayedSession):  # type: ignore[misc, name-defined]
         self.versions = Past()
         self.run.note = self.run.answer = self._next
 
-    def _next(self, text: str) -> None:
+    def _next(self, text: str, id: str = "") -> None:
         if text.isdecimal():
             self.tell(*STAGES[int(text)][1])
 

@@ -71,7 +71,7 @@ class Player:
         """Everything that a desk shows, in turn."""
         self.press("", "broken", *hostile.FIRST)
         for number, (places, _) in enumerate(hostile.STAGES):
-            self.press("i", text="send")
+            self.press("i", text="back to the desk")
             self.press(f"{number}\r", *places)
         self.press("4\x1b[H\r", hostile.GONE)  # can't be read
         self.press("\x1b[B\r", "content", hostile.READ)
