@@ -344,6 +344,7 @@ class Run:
             write_id=write_id,
             ask=self._ask,
             consult=lambda purpose, messages: self._caller.aside(self._backend, purpose, messages),
+            authors=self._compression.forgotten_of,
             bound=self._compression.bounded,
             fits=lambda messages: fits(self._backend, messages),
             chapters=book.chapters,
