@@ -26,6 +26,7 @@ from studio.agent.memory import (
 )
 from studio.agent.open_book import OpenBook
 from studio.agent.prompts import prompt
+from studio.agent.shown_edits import sentences_there
 from studio.agent.step import BackendGaveUp, Caller
 from studio.agent.summary import ASKED, fault, fitting, mechanical_summary, request
 from studio.agent.tool import ToolContext
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 
 _FREES = 0.02  # of the window; a compression that would free less is not made
 _RESULT = 0.25  # of the window: what one tool's result may take
+_AUTHORS = 0.04  # of the window: the author's sentences that are named with a file that is read
 _TRIES = 2  # at a summary by the model
 _THOUGHT = 0.2  # of the window: kept free for what is thought before it, once that has cut it short
 
@@ -157,6 +159,14 @@ class Compression:
         if not self._is_grown:
             raise BackendGaveUp(overflow)
         await self.compress(with_model=False)
+
+    def forgotten_of(self, file: str, text: str) -> list[str]:
+        """The author's sentences in a file's text, once the conversation may not tell them any more."""
+        if not self._conversation.digest:
+            return []
+        backend = self._backend()
+        room = round(_AUTHORS * backend.context)
+        return sentences_there(self._book.decisions.written, file, text, room, self._tokens_of(backend))
 
     def bounded(self, result: str) -> str:
         """A tool's result as long as the window allows: the middle of a longer one is left out, and that is said."""

@@ -29,14 +29,16 @@ class Decisions:
 
 
 def added_sentences(diff: str) -> list[str]:
-    """The sentences that a unified diff puts in and does not take out, each on one line."""
-    gone: set[str] = set()
+    """The sentences that a unified diff puts in and does not take out, each on one line; headings are none."""
+    return [sentence for sentence in changed_sentences(diff)[1] if not sentence.startswith("#")]
+
+
+def changed_sentences(diff: str) -> tuple[list[str], list[str]]:
+    """(the sentences that a unified diff takes out, those that it puts in), each on one line and none in both."""
+    gone: dict[str, None] = {}
     came: dict[str, None] = {}
     for line in diff.splitlines():
         if line[:1] in "+-" and not line.startswith(("+++", "---")):
-            found = [one for raw in sentences(line[1:]) if (one := one_line(raw)) and not one.startswith("#")]
-            if line.startswith("-"):
-                gone.update(found)
-            else:
-                came.update(dict.fromkeys(found))
-    return [sentence for sentence in came if sentence not in gone]
+            found = dict.fromkeys(one for raw in sentences(line[1:]) if (one := one_line(raw)))
+            (gone if line.startswith("-") else came).update(found)
+    return [one for one in gone if one not in came], [one for one in came if one not in gone]

@@ -11,6 +11,7 @@ import msgspec
 
 from studio import events as ev
 from studio.agent.prompts import prompt
+from studio.agent.shown_edits import shown_edits
 from studio.book.names import is_chapter
 
 TokensOf = Callable[[str], int]
@@ -23,7 +24,7 @@ _NOTES = 0.6  # of the room: beyond it the oldest notes go into files
 _DIGEST = 0.3  # of the room, and half of what the notes leave
 _DIGEST_WINDOW = 0.08  # of the window: it is written beside a conversation that has nearly filled it
 _LONGEST_DIGEST = 4_000  # tokens
-_EDITS = 0.35  # of what is left beside notes and summary
+_EDITS = 0.5  # of what is left beside notes and summary
 _LONGEST_EDITS = 12_000  # tokens
 _LISTING = 0.25
 _LONGEST_PINNED = 40_000  # tokens
@@ -114,35 +115,6 @@ def compressed_message(material: Material, room: int, tokens_of: TokensOf) -> st
             for heading, text in _pinned(material.files, min(_LONGEST_PINNED, left), tokens_of)
         ),
     )
-
-
-# --- the author's edits -----------------------------------------------------------------------------------------------
-
-
-def shown_edits(edits: Sequence[ev.AuthorEdited], room: int, tokens_of: TokensOf) -> str:
-    """The author's edits as their diffs, the newest whole; the older ones that find no room by their files' names."""
-    shown: list[str] = []
-    older: dict[str, int] = {}
-    left = room
-    for edit in reversed(edits):
-        text = _shown_edit(edit, edit.diff)
-        size = tokens_of(text)
-        if not shown and size > left >= _SMALLEST:
-            text = _shown_edit(edit, shortened(edit.diff, left - 20, tokens_of))
-            size = tokens_of(text)
-        if older or size > left:
-            older[edit.file] = older.get(edit.file, 0) + 1
-        else:
-            shown.insert(0, text)
-            left -= size
-    if older:
-        files = ", ".join(f"{file} ({count})" for file, count in reversed(older.items()))
-        shown.insert(0, f"Before that the author edited {files}. The files hold these edits; read_file gives them.")
-    return "\n".join(shown)
-
-
-def _shown_edit(edit: ev.AuthorEdited, diff: str) -> str:
-    return f"{edit.file}:\n```diff\n{diff}\n```" if edit.sha256 else f"{edit.file}: the author removed it."
 
 
 # --- the pinned files -------------------------------------------------------------------------------------------------

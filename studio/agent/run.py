@@ -385,6 +385,7 @@ class Run:
                 question, write_id, book.steering.questions, book.record, is_author_there=self._is_author_there
             ),
             consult=lambda purpose, messages: self._caller.aside(self._backend, purpose, messages),
+            authors=self._compression.forgotten_of,
             bound=self._compression.bounded,
             fits=lambda messages: fits(self._backend, messages),
             chapters=book.chapters,

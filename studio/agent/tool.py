@@ -1,6 +1,6 @@
 """What a tool is: a name, arguments as a struct, and a coroutine that answers with short facts or raises."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -37,6 +37,7 @@ class ToolContext(msgspec.Struct, kw_only=True):
     reader: Callable[[str, str], str] | None = None  # (file, text): a review by code, for a model that can't judge
     chapters: Chapters
     text_of: Callable[[str], str]  # a version by its SHA-256; raises `BookError`
+    authors: Callable[[str, str], Sequence[str]] = lambda file, text: ()  # the author's sentences in a file's text
     bound: Callable[[str], str] = str  # a text as far as the window holds it; what is left out is said in it
 
 

@@ -16,7 +16,6 @@ from studio.agent.memory import (
     outline_excerpt,
     room_of,
     shortened,
-    shown_edits,
     split_notes,
     tail_of,
 )
@@ -72,17 +71,6 @@ def test_a_compressed_conversation_keeps_to_its_room_and_to_the_authors_words(
     assert all(note in message for note in stay)
     assert not gone or "notes/from_the_author_01.md" in message
     assert tokens_of(message) <= room + HEADINGS
-
-
-def test_the_newest_edit_is_whole_and_the_older_ones_are_named() -> None:
-    edits = [edit(1, 50, "chapter_01.md"), edit(2, 50, "chapter_02.md"), edit(3, 20, "chapter_03.md")]
-    shown = shown_edits(edits, 400, tokens_of)
-    assert edits[2].diff in shown and "line 2.0" not in shown
-    assert "chapter_01.md (1), chapter_02.md (1)" in shown
-    everything = shown_edits(edits, 5_000, tokens_of)
-    assert [everything.index(one.diff) for one in edits] == sorted(everything.index(one.diff) for one in edits)
-    assert "characters left out" in shown_edits([edit(1, 500)], 200, tokens_of)
-    assert "removed it" in shown_edits([ev.AuthorEdited(file="a.md", sha256="", words=0, diff="-x")], 200, tokens_of)
 
 
 @given(notes=st.lists(texts, max_size=20), more=st.lists(texts, max_size=5))

@@ -72,10 +72,7 @@ def test_every_note_is_word_for_word_in_the_next_request_after_each_compression(
 
 def test_every_edit_of_the_author_is_word_for_word_in_the_next_request_after_each_compression(written: Written) -> None:
     assert sum(bool(edited(event)) for event in written.events) == len(written.edits)
-    lost = forgotten(written, edited)
-    if lost and written.plan.window < 50_000:
-        pytest.xfail("in a small window the older edits are only named, each with its file")
-    assert lost == []
+    assert forgotten(written, edited) == []
 
 
 def test_no_request_is_over_the_window(written: Written) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from studio.agent.prompts import prompt
 from studio.agent.tool import Tool, ToolContext, ToolRefused
 from studio.book.journal import sha256_of
 from studio.events import FileRead
@@ -26,6 +27,8 @@ async def carry_out(context: ToolContext, arguments: Arguments) -> str:
     shown = context.bound(text or "")
     if text is not None and shown == text:  # of what it has not seen whole, it knows what it knew
         context.record(FileRead(file=file, sha256=sha256_of(text)))
+    if authors := context.authors(file, text or ""):
+        shown += "\n\n" + prompt("authors_sentences", sentences="\n".join(f"- {one}" for one in authors))
     if kept is None:
         return shown or f"({file} is empty)"
     return shown + "\n\n[Kept from your reply that was cut, and not in the file until you go on with append:]\n" + kept
