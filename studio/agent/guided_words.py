@@ -95,8 +95,8 @@ def trim_list(text: str, count: int, spare: tuple[str, ...] = ()) -> list[str]:
         telling = (words - guided_examples().small) or words
         alike = any(2 * len(telling & one) > min(len(telling), len(one)) for one in told)
         often = any(sum(word in one for one in told) >= _OFTEN for word in telling)
-        is_number = re.fullmatch(r"part \d+", title, re.IGNORECASE) is not None
-        if 3 <= len(title) <= 48 and not (alike or often or is_number or title.casefold() in titles):
+        is_none = re.match(r"part \d+\Z|(?:this|these|here|it)(?:'s| is| are)\b", title, re.IGNORECASE) is not None
+        if 3 <= len(title) <= 48 and not (alike or often or is_none or title.casefold() in titles):
             titles[title.casefold()] = title
             told.append(telling)
     found = list(titles.values())[:count]

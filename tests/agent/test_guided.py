@@ -25,6 +25,9 @@ def test_an_outline_has_as_many_different_chapters_as_asked_for() -> None:
     lines = "1. The Lost City\n2. The Lost City\n3. The Island: A Tale\n4. More\n"
     assert trim_list(lines, 3) == ["The Lost City", "The Island", "More"]
     assert trim_list("", 2) == ["Part 1", "Part 2"]
+    # What another one says by more than half, and what is no title, gives way to those that are at hand.
+    told = "The Nightingale\nA Nightingale\nThis is a compilation\nThe Night Watch\nPart 4\n"
+    assert trim_list(told, 4, ("Low Water", "Salt")) == ["The Nightingale", "The Night Watch", "Low Water", "Salt"]
 
 
 def test_the_chapters_of_an_outline_are_its_numbered_lines() -> None:
