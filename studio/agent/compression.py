@@ -28,10 +28,11 @@ from studio.agent.open_book import OpenBook
 from studio.agent.prompts import prompt
 from studio.agent.shown_edits import sentences_there
 from studio.agent.step import BackendGaveUp, Caller
-from studio.agent.summary import ASKED, fault, fitting, mechanical_summary, request
+from studio.agent.summary import ASKED, fault, fitting, mechanical_summary, request, what_was_done
 from studio.agent.tool import ToolContext
 from studio.agent.tools.list_files import listing
 from studio.backends.backend import Backend, Message, Reply
+from studio.backends.tokens import estimate
 from studio.book.compose import Mode
 from studio.book.summaries import write_summaries
 from studio.book.texts import texts
@@ -40,6 +41,7 @@ from studio.errors import BookError, BookUnsaved, ContextOverflow, UsageError
 log = logging.getLogger(__name__)
 
 _FREES = 0.02  # of the window; a compression that would free less is not made
+_FULL = 0.93  # of the window: a request and its reply that come to this have filled it, as near as can be told
 _RESULT = 0.25  # of the window: what one tool's result may take
 _AUTHORS = 0.04  # of the window: the author's sentences that are named with a file that is read
 _TRIES = 2  # at a summary by the model
@@ -134,11 +136,21 @@ class Compression:
             return False
         sent = [*messages, Message(role="user", text=message)] if message else messages
         await backend.calibrate(sent, toolbox.SPECS)
-        if backend.count(sent, toolbox.SPECS, cautious=True) <= self._settings.at * backend.context:
+        counted = backend.count(sent, toolbox.SPECS, cautious=True)
+        if counted <= self._settings.at * backend.context and not self._ran_full(counted, backend):
             return False
         lasting = backend.count(messages[: self._lasting], toolbox.SPECS)
         frees = backend.count(messages, toolbox.SPECS) - lasting
         return frees > _FREES * backend.context
+
+    def _ran_full(self, counted: int, backend: Backend) -> bool:
+        """Whether it was the window's end that cut the last reply: it would do so again, and again be paid for."""
+        conversation, filled = self._conversation, 0
+        if conversation.cut_reply:
+            filled = counted + estimate(conversation.cut_reply)
+        elif conversation.step_finished and conversation.finish_reason == "length" and conversation.usage is not None:
+            filled = conversation.usage.prompt_tokens + conversation.usage.completion_tokens
+        return filled > _FULL * backend.context
 
     @property
     def _lasting(self) -> int:
@@ -226,7 +238,12 @@ class Compression:
         digest = await self._ask(plan, once=once) if can_answer else ""
         if not digest:
             return mechanical_summary(
-                conversation.digest, self._files(), self._open_question(), plan.digest, plan.tokens_of
+                conversation.digest,
+                self._files(),
+                self._open_question(),
+                plan.digest,
+                plan.tokens_of,
+                done=what_was_done(messages),
             )
         self._made = (len(messages), digest)
         return digest

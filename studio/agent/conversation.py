@@ -65,6 +65,13 @@ class Conversation:
         """Whether anything of the open or cut reply has arrived."""
         return bool(self._reasoning or self._text or self._prose)
 
+    @property
+    def cut_reply(self) -> str:
+        """All that had arrived of the reply that was cut last in this step; "" when none was."""
+        if not self.cut_why:
+            return ""
+        return "".join([*self._reasoning, *self._text, *(text for _, text in self._prose)])
+
     def partial_text(self) -> str:
         """Reply text of the open or cut reply, outside any tool call."""
         return "".join(self._text)

@@ -20,7 +20,7 @@ _LEAST, _MOST = 150, 5_000  # tokens of an index
 
 def room(context: int) -> int:
     """Tokens an index may take in a window of so many."""
-    return min(_MOST, max(_LEAST, context // 40))
+    return min(_MOST, max(_LEAST, context // 20))
 
 
 def known_facts(files: Mapping[str, str], notes: Iterable[str], decided: Mapping[str, Iterable[str]]) -> list[Fact]:

@@ -12,6 +12,7 @@ MADE_HERE = "## Put together by the studio from the files"  # what follows is no
 ASKED = 0.5  # words asked for, for each token there is room for: models overshoot, and a word is 1.3 tokens
 
 _LONGEST_DONE = 0.2  # of the room: what is told of the messages that are left out
+_DONE_LAST = 12  # lines that a summary without a model tells of it
 _QUOTED = 160  # characters of a sentence
 
 
@@ -102,7 +103,7 @@ def what_was_done(messages: Sequence[Message]) -> str:
 
 
 def mechanical_summary(
-    before: str, files: Sequence[tuple[str, str]], question: str, room: int, tokens_of: TokensOf
+    before: str, files: Sequence[tuple[str, str]], question: str, room: int, tokens_of: TokensOf, *, done: str = ""
 ) -> str:
     """A summary without a model: the one before it, and what the files say of themselves, within `room` tokens.
 
@@ -110,6 +111,7 @@ def mechanical_summary(
         before: the last summary; what it says is carried forward.
         files: (name, text), in reading order.
         question: the agent's open question to the author, or "".
+        done: what was called last and what came of it, as `what_was_done` has it; else it would be done again.
     """
     carried = before.split(MADE_HERE)[0].strip()
     if carried:
@@ -122,6 +124,10 @@ def mechanical_summary(
         ending.append(f"Next in the outline: {entry.group().strip('#*- ')[:300]}")
     if question:
         ending.append(f"Open question to the author: {question[:600]}")
+    last = done.splitlines()[-_DONE_LAST:]
+    while last and (tokens_of("\n".join(last)) > _LONGEST_DONE * room or not last[0].startswith("-")):
+        del last[0]
+    ending += ["Done last:", *last] if last else []
     left = room - tokens_of(head) - tokens_of("\n".join(ending)) - 30
     lines: list[str] = []
     for number, (name, text) in enumerate(reversed(chapters)):

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from planted_novel import CHAPTERS, chapter, planted_facts
 from played_book import ONE, Stage, calls, writes
 
@@ -51,6 +52,17 @@ def test_a_long_book_is_looked_through_in_less_than_a_second() -> None:
     took = time.process_time() - began
     print(f"\n{len(known)} facts in {took:.2f} s of CPU")
     assert took < 5  # a second, on a machine that does nothing else
+
+
+@pytest.mark.parametrize(("window", "least"), [(8_192, 20), (32_768, 30), (200_000, 45)])
+def test_a_small_window_gets_the_most_important_of_them(window: int, least: int) -> None:
+    facts = planted_facts()
+    files = {f"chapter_{number:02}.md": chapter(number, facts) for number in range(1, CHAPTERS + 1)}
+    index = recall.checked(recall.known_facts(files, [], {}), [], recall.room(window)).missing
+    found = sum(fact.is_in("\n".join(index)) for fact in facts)
+    print(f"\n{found} of 50 in an index of {recall.room(window):,} tokens")
+    assert found >= least
+    assert sum(recall.estimate(line) + 2 for line in index) <= recall.room(window)
 
 
 async def test_what_the_author_wrote_and_took_out_outlives_a_compression(stage: Stage) -> None:

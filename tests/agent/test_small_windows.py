@@ -26,32 +26,46 @@ if os.environ.get("STUDIO_THOROUGH"):
 CALLS = 3 * len(SHORT.acts)  # that such a book may take at most, summaries among them
 
 
-@pytest.mark.parametrize("window", WINDOWS)
-async def test_a_short_book_is_written_or_it_is_said_why_not(window: int, tmp_path: Path) -> None:
-    layout.create_book(tmp_path, "A short book about salt.", "salt")
-    book, record = OpenBook.open(tmp_path / "salt"), Record()
-    with NovelServer("one", SHORT, window, record, Moments()) as server:
+async def written(novel: Novel, window: int, projects: Path) -> tuple[int, str, Record]:
+    """What became of it: the exit code, why it failed, and what the server saw."""
+    layout.create_book(projects, "A short book about salt.", "salt")
+    book, record = OpenBook.open(projects / "salt"), Record()
+    with NovelServer("one", novel, window, record, Moments()) as server:
         choice = BackendChoice(backend="openai", model="novelist", base_url=server.url, context=window)
         backend = open_backend(choice, key_of=lambda variable: KEY, cache=cache_folder())
         run = Run(book, backend, lambda _: backend, Limits(steps=CALLS), pause_on_fault=False, schedule=SWIFT)
         try:
             async with asyncio.timeout(60):
-                code = await run.work()
+                return await run.work(), run.failure, record
         finally:
             await book.close()
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_a_short_book_is_written_or_it_is_said_why_not(window: int, tmp_path: Path) -> None:
+    code, failure, record = await written(SHORT, window, tmp_path)
     assert (record.overflows, record.wrong) == ([], [])
     assert len(record.seen) <= CALLS
     if code == FAILED:
-        assert f"holds {window:,} tokens" in run.failure and window < 3_600
+        assert f"holds {window:,} tokens" in failure and window < 3_600
         assert record.seen == []
     else:
-        assert (code, run.failure) == (FINISHED, "")
-        written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "salt").glob("chapter_*.md")}
-        assert sorted(written) == [SHORT.file(chapter) for chapter in range(1, SHORT.chapters + 1)]
+        assert (code, failure) == (FINISHED, "")
+        texts = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "salt").glob("chapter_*.md")}
+        assert sorted(texts) == [SHORT.file(chapter) for chapter in range(1, SHORT.chapters + 1)]
         for chapter in range(1, SHORT.chapters + 1):
             for scene in range(1, SHORT.scenes + 1):
-                text = written[SHORT.file(chapter)]
+                text = texts[SHORT.file(chapter)]
                 assert [one for one in SHORT.scene_sentences(chapter, scene) if one[:-1] not in text] == []
+
+
+@pytest.mark.parametrize("thought", [700, 1_700])
+async def test_a_model_that_thinks_long_is_made_room_for(thought: int, tmp_path: Path) -> None:
+    """A thought of 2,500 tokens ends with a window of 8,192 that is but two thirds full, and again at the next try."""
+    novel = Novel(chapters=2, scenes=3, sentences=16, short=3, thought=thought)
+    code, failure, record = await written(novel, 8_192, tmp_path)
+    assert (code, failure, record.overflows, record.wrong) == (FINISHED, "", [], [])
+    assert len(record.seen) <= 2 * len(novel.acts)
 
 
 async def test_a_window_too_small_for_a_book_is_said_before_any_call(stage: Stage) -> None:
