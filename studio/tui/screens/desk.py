@@ -60,8 +60,8 @@ class DeskScreen(Screen[int]):
         Binding("i", "say", "note", priority=True, tooltip="say something to the agent, or answer it"),
         Binding("e", "edit", "edit", tooltip="open the chapter in $VISUAL or $EDITOR"),
         Binding("h", "history", "history", tooltip="every version of every file; put one back"),
-        Binding("B", "board", "board", tooltip="every chapter: planned, drafted, reviewed, finished; and the bible"),
         Binding("b", "backend", "backend", tooltip="another backend or model, after this reply or at once"),
+        Binding("B", "board", "board", tooltip="every chapter: planned, drafted, reviewed, finished; and the bible"),
         Binding("t", "app.next_theme", "theme", tooltip="the next theme"),
         Binding("r", "retry", "try again", tooltip="make the call that failed again, now"),
         Binding(
