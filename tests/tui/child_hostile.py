@@ -90,6 +90,25 @@ def first() -> list[ev.Event]:
     ]
 
 
+def planned(root: Path) -> list[ev.Event]:
+    """A board of hostile words: its files, and what the record says of them."""
+    (root / "bible").mkdir()
+    pages = {
+        "outline.md": f"## Chapter 1: {evil('chapter')}\n{evil('below')}\nLeads to: {evil('leads')}\n",
+        "chapter_01.md": evil("text"),
+        "bible/characters.md": f"## {evil('person')}\n- **Want:** {evil('want')}\n\n## Other\n{evil('other')}\n",
+        f"bible/{file_name('sheet')[:60]}.md": f"| {evil('cell')} | b |\n|---|---|\n",
+    }
+    for name, text in pages.items():
+        (root / name).write_bytes(text.encode("utf-8", "ignore"))
+    return [
+        ev.FileWritten(file="chapter_01.md", sha256="1", words=3, mode="create"),
+        ev.ChapterReviewed(
+            file="chapter_01.md", sha256="1", round=1, scores={evil("criterion"): 5.0}, report=evil("report")
+        ),
+    ]
+
+
 FIRST = ["title", "model", "think", "reply", "cut", "arriving", "prose", "live", "made"]
 
 # Each with the places where something of it is shown.
@@ -167,8 +186,8 @@ class Past:
 class Staged(played.PlayedSession):  # type: ignore[misc, name-defined]
     """A session in which a note or an answer lets the next things happen."""
 
-    def __init__(self, root: Path, *, held_by: str = "") -> None:
-        super().__init__(root, first(), held_by=held_by)
+    def __init__(self, root: Path, more: list[ev.Event], *, held_by: str = "") -> None:
+        super().__init__(root, [*first(), *more], held_by=held_by)
         self.versions = Past()
         self.run.note = self.run.answer = self._next
 
@@ -209,7 +228,8 @@ def main(scene: str, folder: str) -> int:
     (themes / (file_name("theme") + ".yaml")).write_text(good, encoding="utf-8")
     os.environ.pop("VISUAL", None)
     os.environ["EDITOR"] = file_name("editor")
-    session = Staged(root, held_by=evil("held") if scene == "held" else "")
+    more = planned(root) if scene == "board" else []
+    session = Staged(root, more, held_by=evil("held") if scene == "held" else "")
     studio = Shelf(session)
     if scene == "library":
         studio.cards = [BookCard(name=evil("name"), title=evil("shelf"), words=1, state=evil("state"), touched=0.0)]

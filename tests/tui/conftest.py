@@ -8,7 +8,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from board_book import TITLES, board_book
 from textual.pilot import Pilot
 
 from studio import events as ev
@@ -295,6 +294,8 @@ def new_session(tmp_path: Path) -> Callable[..., PlayedSession]:
 @pytest.fixture
 def planned(tmp_path: Path) -> Callable[..., PlayedSession]:
     """Makes a session of a book half written, with an outline of thirty chapters and a bible."""
+
+    from board_book import TITLES, board_book  # the desks of child processes take this file without tests/support
 
     def make(titles: tuple[str, ...] = TITLES, *, held_by: str = "") -> PlayedSession:
         root = tmp_path / "salt"

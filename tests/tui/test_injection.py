@@ -115,6 +115,21 @@ class Player:
         self.press("\x03", text="Tools")
         self.press("q", text="code 3")
 
+    def board(self) -> None:
+        """Where the book stands, its bible, and a report that is not there."""
+        self.press("", "title", "criterion")  # the review's own line
+        self.press("B", "title", "chapter", "leads", "read")
+        self.press("\x1b[C", "chapter", "below", "criterion", "report")
+        self.press("v", "chapter")
+        self.press("v", "chapter")
+        self.press("2", "person", "want", "other")
+        self.press("3", "sheet", "cell")
+        self.press("?", text="Where the book stands")
+        self.press("\x03", text="│")
+        self.press("1", "chapter")
+        self.press("r", text="Tools")  # on the desk, which says that it is gone
+        self.press("q", text="code 3")
+
     def held(self) -> None:
         """A book that another studio writes."""
         self.press("", "held")
@@ -147,7 +162,7 @@ def verdict(terminal: Terminal) -> set[str]:
     return {sequence for sequence in sent if not MOVES.fullmatch(sequence)}
 
 
-@pytest.mark.parametrize("scene", ["desk", "history", "held", "library"])
+@pytest.mark.parametrize("scene", ["desk", "board", "history", "held", "library"])
 def test_nothing_hostile_acts_wherever_it_is_shown(start: Callable[..., Terminal], scene: str) -> None:
     sent = {}
     for harmless in (True, False):

@@ -88,18 +88,10 @@ class BoardScreen(Screen[str]):
     BoardScreen PaneTabs { display: block; }
     BoardScreen #columns { height: 1fr; }
     BoardScreen #columns ChapterList { width: 1fr; }
-    BoardScreen #rows { height: 1fr; display: none; }
-    BoardScreen SheetView { height: 1fr; display: none; }
-    BoardScreen #empty { height: 1fr; display: none; content-align: center middle; text-align: center; }
-    BoardScreen.rows #columns { display: none; }
-    BoardScreen.rows #rows { display: block; }
+    BoardScreen #rows { height: 1fr; }
+    BoardScreen SheetView { height: 1fr; }
+    BoardScreen #empty { height: 1fr; content-align: center middle; text-align: center; }
     BoardScreen.narrow ChapterView #scores { width: 36; }
-    BoardScreen.empty #columns, BoardScreen.empty #rows, BoardScreen.empty ChapterView { display: none; }
-    BoardScreen.empty #empty { display: block; }
-    BoardScreen.bible #columns, BoardScreen.bible #rows, BoardScreen.bible ChapterView, BoardScreen.bible #empty {
-        display: none;
-    }
-    BoardScreen.bible SheetView { display: block; }
     """
 
     def __init__(
@@ -148,12 +140,12 @@ class BoardScreen(Screen[str]):
         """Read what there is, and again when something happens."""
         self._told.subscribe(self, self._hear)
         self.query_one(PaneTabs).show(self._tab)
+        self._lay_out()
         self._look()
 
     def on_resize(self, event: events.Resize) -> None:
         """Columns, or rows where there is no room for them."""
-        self.set_class(event.size.width < WIDE or event.size.height < TALL, "narrow")
-        self._arrange()
+        self._arrange(as_rows=self._as_rows, narrow=event.size.width < WIDE or event.size.height < TALL)
         self._show_heading()
 
     # --- what there is --------------------------------------------------------------------------------------------
@@ -194,7 +186,6 @@ class BoardScreen(Screen[str]):
         tabs = self.query_one(PaneTabs)
         tabs.retitle({CHAPTERS: "Chapters", **titles})
         self._show_heading()
-        self.set_class(not board.cards, "empty")
         head, told = _NO_CHAPTERS if board.has_outline else _NO_OUTLINE
         self.query_one("#empty", Static).update(Content.assemble((head, "bold"), "\n\n", (told, "$text-muted")))
         self._show_chapters()
@@ -217,18 +208,45 @@ class BoardScreen(Screen[str]):
             one.show(cards, writing)
         if selected is not None:
             self._choose(selected.key)
-        elif self._tab == CHAPTERS and self._board.cards:
-            self._focus_chapters()
+        if self._list is None or not self._list.cards:  # the first look: where the work is
+            order = [*reversed(self._columns[:2]), *self._columns[2:]]
+            self._set_chosen(next((one for one in order if one.cards), order[0]))
+        self._lay_out()
         self.query_one(ChapterView).show(self._selected)
+
+    def _lay_out(self) -> None:
+        """Show what belongs to the tab, give it the keys, and only then hide the rest: the keys go nowhere else."""
+        is_bible = self._tab != CHAPTERS
+        is_empty = not is_bible and self._board is not None and not self._board.cards
+        places = {
+            "#columns": not (is_bible or is_empty or self._is_rows),
+            "#rows": not (is_bible or is_empty) and self._is_rows,
+            "#chapter": not (is_bible or is_empty),
+            "#sheet": is_bible,
+            "#empty": is_empty,
+        }
+        for place in sorted(places, key=lambda place: not places[place]):
+            if not places[place]:
+                self._focus_tab()
+            self.query_one(place).display = places[place]
+
+    def _focus_tab(self) -> None:
+        target = self.query_one(SheetView) if self._tab != CHAPTERS else self._list
+        if target is not None and self.focused is not target:
+            self.set_focus(target)
 
     # --- moving ---------------------------------------------------------------------------------------------------
 
     @property
     def _list(self) -> ChapterList | None:
         """The list that has the keys, or had them last."""
-        if self.has_class("rows"):
+        if self._is_rows:
             return self.query_one("#rows", ChapterList)
         return next((one for one in self._columns if one.has_class("chosen")), None)
+
+    @property
+    def _is_rows(self) -> bool:
+        return self._as_rows or self.has_class("narrow")
 
     @property
     def _columns(self) -> list[ChapterList]:
@@ -243,19 +261,10 @@ class BoardScreen(Screen[str]):
         for one in self.query(ChapterList):
             if one.choose(key) and one.status:
                 self._set_chosen(one)
-        if self._tab == CHAPTERS:
-            self._focus_chapters()
 
     def _set_chosen(self, column: ChapterList) -> None:
         for one in self._columns:
             one.set_class(one is column, "chosen")
-
-    def _focus_chapters(self) -> None:
-        if self._list is None:  # the first look: where the work is
-            order = [*reversed(self._columns[:2]), *self._columns[2:]]
-            self._set_chosen(next((one for one in order if one.cards), order[0]))
-        if self._list is not None and self.focused is not self._list:
-            self.set_focus(self._list)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The column that has the keys, also by a click."""
@@ -278,7 +287,7 @@ class BoardScreen(Screen[str]):
     def action_column(self, step: int) -> None:
         """← →: the next column that has chapters."""
         columns = self._columns
-        if self.has_class("rows") or self._tab != CHAPTERS or not isinstance(self._list, ChapterList):
+        if self._is_rows or self._tab != CHAPTERS or not isinstance(self._list, ChapterList):
             return
         at = columns.index(self._list)
         for other in columns[at + 1 :] if step > 0 else reversed(columns[:at]):
@@ -292,14 +301,16 @@ class BoardScreen(Screen[str]):
         if self.has_class("narrow"):
             self.notify("There is room for the columns in a larger window only.", markup=False, timeout=3)
             return
-        self._as_rows = not self._as_rows
-        self._arrange()
+        self._arrange(as_rows=not self._as_rows, narrow=False)
 
-    def _arrange(self) -> None:
+    def _arrange(self, *, as_rows: bool, narrow: bool) -> None:
+        """Columns or rows; the chapter that is selected stays so."""
         selected = self._selected
-        self.set_class(self._as_rows or self.has_class("narrow"), "rows")
+        self._as_rows = as_rows
+        self.set_class(narrow, "narrow")
         if selected is not None:
             self._choose(selected.key)
+        self._lay_out()
 
     def action_tab(self, step: int) -> None:
         """Tab."""
@@ -326,14 +337,10 @@ class BoardScreen(Screen[str]):
 
     async def _show_tab(self) -> None:
         self.query_one(PaneTabs).show(self._tab)
-        self.set_class(self._tab != CHAPTERS, "bible")
         sheet = next((one for one in (self._board.sheets if self._board else ()) if one.name == self._tab), None)
-        if sheet is None:
-            self._focus_chapters()
-        else:
-            view = self.query_one(SheetView)
-            await view.show(sheet)
-            self.set_focus(view)
+        if sheet is not None:
+            await self.query_one(SheetView).show(sheet)
+        self._lay_out()
 
     def action_page(self, step: int) -> None:
         """PgUp, PgDn: the lists have the arrows."""

@@ -63,9 +63,9 @@ class DeskScreen(Screen[int]):
         Binding("G", "go", "go", show=False, tooltip="end the talk before the book: have it written"),
         Binding("e", "edit", "edit", tooltip="open the chapter in $VISUAL or $EDITOR"),
         Binding("h", "history", "history", tooltip="every version of every file; put one back"),
-        Binding("B", "board", "board", tooltip="every chapter: planned, drafted, reviewed, finished; and the bible"),
         Binding("b", "backend", "backend", tooltip="another backend or model, after this reply or at once"),
         Binding("g", "gate", "gate", tooltip="stop after each chapter, each step, or nowhere"),
+        Binding("B", "board", "board", tooltip="every chapter: planned, drafted, reviewed, finished; and the bible"),
         Binding("t", "app.next_theme", "theme", tooltip="the next theme"),
         Binding("r", "retry", "try again", tooltip="make the call that failed again, now"),
         Binding(
