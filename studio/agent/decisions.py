@@ -1,5 +1,7 @@
 """What the author decided by editing: the sentences written into files, as a fold of the book's events."""
 
+from functools import lru_cache
+
 from studio import events as ev
 from studio.agent.facts import one_line
 from studio.book.merge import sentences
@@ -33,12 +35,14 @@ def added_sentences(diff: str) -> list[str]:
     return [sentence for sentence in changed_sentences(diff)[1] if not sentence.startswith("#")]
 
 
-def changed_sentences(diff: str) -> tuple[list[str], list[str]]:
+@lru_cache(maxsize=2_000)  # each is asked for at every compression
+def changed_sentences(diff: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(the sentences that a unified diff takes out, those that it puts in), each on one line and none in both."""
-    gone: dict[str, None] = {}
-    came: dict[str, None] = {}
+    lines: dict[str, list[str]] = {"-": [], "+": []}
     for line in diff.splitlines():
-        if line[:1] in "+-" and not line.startswith(("+++", "---")):
-            found = dict.fromkeys(one for raw in sentences(line[1:]) if (one := one_line(raw)))
-            (gone if line.startswith("-") else came).update(found)
-    return [one for one in gone if one not in came], [one for one in came if one not in gone]
+        if line[:1] in lines and not line.startswith(("+++", "---")):
+            lines[line[0]].append(line[1:])
+    gone, came = (
+        dict.fromkeys(one for raw in sentences("\n".join(lines[sign])) if (one := one_line(raw))) for sign in "-+"
+    )
+    return tuple(one for one in gone if one not in came), tuple(one for one in came if one not in gone)

@@ -22,8 +22,8 @@ class _Edit(msgspec.Struct):
     """An edit, and how much of it is shown."""
 
     event: ev.AuthorEdited
-    gone: list[str]
-    came: list[str]
+    gone: tuple[str, ...]
+    came: tuple[str, ...]
     with_gone: bool = False
     is_shown: bool = False
     is_cut: bool = False  # its beginning alone is shown
@@ -76,14 +76,14 @@ def shown_edits(edits: Sequence[ev.AuthorEdited], room: int, tokens_of: TokensOf
 
 def _cut(one: _Edit, room: int, tokens_of: TokensOf) -> None:
     """Show the beginning of the newest edit, which is longer than the room."""
-    came, one.came, one.is_cut = one.came, [], True
-    left = room - tokens_of(one.text())
+    came, one.came, one.is_cut = one.came, (), True
+    left, shown = room - tokens_of(one.text()), 0
     for sentence in came:
         left -= tokens_of(sentence) + 2
         if left < 0:
             break
-        one.came.append(sentence)
-    one.is_shown = bool(one.came)
+        shown += 1
+    one.came, one.is_shown = came[:shown], shown > 0
 
 
 def sentences_there(written: Mapping[str, Iterable[str]], file: str, text: str, room: int, size: TokensOf) -> list[str]:
