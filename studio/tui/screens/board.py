@@ -4,27 +4,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events, on, work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
 from textual.signal import Signal
-from textual.widgets import OptionList, Static
+from textual.widgets import Static
 
 from studio import events as ev
 from studio.agent.board import KINDS, Board, Card
 from studio.agent.progress import Progress
 from studio.book.names import OUTLINE
-from studio.book.plan import STATUSES
 from studio.errors import StudioError
 from studio.tui.chapter_looks import heading_line
 from studio.tui.editor import edit_book_file, edit_in_terminal
 from studio.tui.fit import one_line, shown
 from studio.tui.screens.help import HelpScreen
 from studio.tui.sheet_looks import title_of_sheet
-from studio.tui.widgets.chapter_list import ChapterList
+from studio.tui.widgets.chapter_board import ChapterBoard
 from studio.tui.widgets.chapter_view import ChapterView
 from studio.tui.widgets.key_line import KeyLine
 from studio.tui.widgets.pane_tabs import PaneTabs
@@ -86,9 +84,6 @@ class BoardScreen(Screen[str]):
     BoardScreen { background: $background; }
     BoardScreen #heading { height: 1; padding: 0 2; background: $surface; }
     BoardScreen PaneTabs { display: block; }
-    BoardScreen #columns { height: 1fr; }
-    BoardScreen #columns ChapterList { width: 1fr; }
-    BoardScreen #rows { height: 1fr; }
     BoardScreen SheetView { height: 1fr; }
     BoardScreen #empty { height: 1fr; content-align: center middle; text-align: center; }
     BoardScreen.narrow ChapterView #scores { width: 36; }
@@ -127,10 +122,7 @@ class BoardScreen(Screen[str]):
         """Heading, tabs, columns or rows or a sheet, the chapter, keys."""
         yield Static(id="heading", markup=False)
         yield PaneTabs({CHAPTERS: "Chapters"})
-        with Horizontal(id="columns"):
-            for status in STATUSES:
-                yield ChapterList(status, id=status)
-        yield ChapterList(id="rows")
+        yield ChapterBoard(id="chapters")
         yield SheetView(id="sheet")
         yield Static(id="empty", markup=False)
         yield ChapterView(id="chapter")
@@ -145,7 +137,9 @@ class BoardScreen(Screen[str]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Columns, or rows where there is no room for them."""
-        self._arrange(as_rows=self._as_rows, narrow=event.size.width < WIDE or event.size.height < TALL)
+        is_narrow = event.size.width < WIDE or event.size.height < TALL
+        self.set_class(is_narrow, "narrow")
+        self.query_one(ChapterBoard).turn(is_rows=is_narrow or self._as_rows)
         self._show_heading()
 
     # --- what there is --------------------------------------------------------------------------------------------
@@ -199,118 +193,54 @@ class BoardScreen(Screen[str]):
         )
 
     def _show_chapters(self) -> None:
-        """The lists; the chapter that is selected stays so in whichever column it stands now."""
-        if self._board is None:
-            return
-        selected, writing = self._selected, self._writing()
-        for one in self.query(ChapterList):
-            cards = [card for card in self._board.cards if one.status in ("", card.entry.status)]
-            one.show(cards, writing)
-        if selected is not None:
-            self._choose(selected.key)
-        if self._list is None or not self._list.cards:  # the first look: where the work is
-            order = [*reversed(self._columns[:2]), *self._columns[2:]]
-            self._set_chosen(next((one for one in order if one.cards), order[0]))
-        self._lay_out()
-        self.query_one(ChapterView).show(self._selected)
+        if self._board is not None:
+            self.query_one(ChapterBoard).show(self._board.cards, self._writing())
 
     def _lay_out(self) -> None:
         """Show what belongs to the tab, give it the keys, and only then hide the rest: the keys go nowhere else."""
         is_bible = self._tab != CHAPTERS
         is_empty = not is_bible and self._board is not None and not self._board.cards
-        places = {
-            "#columns": not (is_bible or is_empty or self._is_rows),
-            "#rows": not (is_bible or is_empty) and self._is_rows,
-            "#chapter": not (is_bible or is_empty),
-            "#sheet": is_bible,
-            "#empty": is_empty,
-        }
-        for place in sorted(places, key=lambda place: not places[place]):
-            if not places[place]:
-                self._focus_tab()
-            self.query_one(place).display = places[place]
-
-    def _focus_tab(self) -> None:
-        target = self.query_one(SheetView) if self._tab != CHAPTERS else self._list
-        if target is not None and self.focused is not target:
-            self.set_focus(target)
+        chapters, sheet = self.query_one(ChapterBoard), self.query_one(SheetView)
+        shown = (
+            [sheet] if is_bible else [self.query_one("#empty")] if is_empty else [chapters, self.query_one(ChapterView)]
+        )
+        for place in shown:
+            place.display = True
+        if is_bible:
+            self.set_focus(sheet)
+        elif is_empty:
+            self.set_focus(None)
+        else:
+            chapters.take_keys()
+        for place in self.query("ChapterBoard, ChapterView, SheetView, #empty"):
+            place.display = place in shown
 
     # --- moving ---------------------------------------------------------------------------------------------------
 
     @property
-    def _list(self) -> ChapterList | None:
-        """The list that has the keys, or had them last."""
-        if self._is_rows:
-            return self.query_one("#rows", ChapterList)
-        return next((one for one in self._columns if one.has_class("chosen")), None)
-
-    @property
-    def _is_rows(self) -> bool:
-        return self._as_rows or self.has_class("narrow")
-
-    @property
-    def _columns(self) -> list[ChapterList]:
-        return [one for one in self.query(ChapterList) if one.status]
-
-    @property
     def _selected(self) -> Card | None:
-        return self._list.selected if self._list is not None else None
+        return self.query_one(ChapterBoard).selected if self._tab == CHAPTERS else None
 
-    def _choose(self, key: str) -> None:
-        """Select a chapter in every list that has it, and give its column the keys."""
-        for one in self.query(ChapterList):
-            if one.choose(key) and one.status:
-                self._set_chosen(one)
-
-    def _set_chosen(self, column: ChapterList) -> None:
-        for one in self._columns:
-            one.set_class(one is column, "chosen")
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The column that has the keys, also by a click."""
-        if isinstance(event.widget, ChapterList):
-            if event.widget.status:
-                self._set_chosen(event.widget)
-            self.query_one(ChapterView).show(event.widget.selected)
-
-    @on(OptionList.OptionHighlighted)
-    def highlighted(self, event: OptionList.OptionHighlighted) -> None:
+    def on_chapter_board_selected(self, message: ChapterBoard.Selected) -> None:
         """Another chapter."""
-        if event.option_list is self._list:
-            self.query_one(ChapterView).show(self._selected)
+        self.query_one(ChapterView).show(message.card)
 
-    @on(OptionList.OptionSelected)
-    def chosen(self) -> None:
-        """Enter, or a click on what is highlighted."""
+    def on_chapter_board_entered(self) -> None:
+        """Enter, or a click."""
         self.action_read()
 
     def action_column(self, step: int) -> None:
         """← →: the next column that has chapters."""
-        columns = self._columns
-        if self._is_rows or self._tab != CHAPTERS or not isinstance(self._list, ChapterList):
-            return
-        at = columns.index(self._list)
-        for other in columns[at + 1 :] if step > 0 else reversed(columns[:at]):
-            if other.cards:
-                self._set_chosen(other)
-                self.set_focus(other)
-                return
+        if self._tab == CHAPTERS:
+            self.query_one(ChapterBoard).step(step)
 
     def action_view(self) -> None:
         """v."""
         if self.has_class("narrow"):
             self.notify("There is room for the columns in a larger window only.", markup=False, timeout=3)
             return
-        self._arrange(as_rows=not self._as_rows, narrow=False)
-
-    def _arrange(self, *, as_rows: bool, narrow: bool) -> None:
-        """Columns or rows; the chapter that is selected stays so."""
-        selected = self._selected
-        self._as_rows = as_rows
-        self.set_class(narrow, "narrow")
-        if selected is not None:
-            self._choose(selected.key)
-        self._lay_out()
+        self._as_rows = not self._as_rows
+        self.query_one(ChapterBoard).turn(is_rows=self._as_rows)
 
     def action_tab(self, step: int) -> None:
         """Tab."""
@@ -326,14 +256,13 @@ class BoardScreen(Screen[str]):
         """A click on a tab."""
         self._go_to(message.name)
 
+    def _go_to(self, tab: str) -> None:
+        self._tab = tab
+        self.run_worker(self._show_tab(), exclusive=True, group="tab")
+
     @property
     def _tabs(self) -> list[str]:
         return [CHAPTERS, *(sheet.name for sheet in (self._board.sheets[:8] if self._board else ()))]
-
-    @work(exclusive=True, group="tab")
-    async def _go_to(self, tab: str) -> None:
-        self._tab = tab
-        await self._show_tab()
 
     async def _show_tab(self) -> None:
         self.query_one(PaneTabs).show(self._tab)
@@ -354,7 +283,7 @@ class BoardScreen(Screen[str]):
 
     def action_read(self) -> None:
         """Enter."""
-        if (card := self._selected) is None or self._tab != CHAPTERS:
+        if (card := self._selected) is None:
             return
         if card.entry.file:
             self.dismiss(card.entry.file)
@@ -363,7 +292,7 @@ class BoardScreen(Screen[str]):
 
     def action_report(self) -> None:
         """r."""
-        if (card := self._selected) is None or self._tab != CHAPTERS:
+        if (card := self._selected) is None:
             return
         if card.last is not None:
             self.dismiss(card.last.report)

@@ -1,5 +1,7 @@
 """A file of the bible to be read: its sections side by side where it has them, else as one page."""
 
+import asyncio
+
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
@@ -39,6 +41,7 @@ class SheetView(VerticalScroll):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._shown: Sheet | None = None
+        self._showing = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
         """What stands before the sections, and they."""
@@ -47,10 +50,13 @@ class SheetView(VerticalScroll):
 
     async def show(self, sheet: Sheet) -> None:
         """Show a file; the one that is shown already stays where the author is reading it."""
-        if sheet == self._shown:
-            return
+        async with self._showing:
+            if sheet != self._shown:
+                await self._show(sheet)
+
+    async def _show(self, sheet: Sheet) -> None:
         is_another = self._shown is None or sheet.name != self._shown.name
-        self._shown = sheet
+        self._shown = None  # until all of it stands: this may be cut short
         before, sections = sections_of(sheet.text)
         if len(sections) < 2:
             before, sections = sheet.text, []
@@ -67,6 +73,7 @@ class SheetView(VerticalScroll):
             panel.border_title = Content(one_line(name))
             panels.append(panel)
         await box.mount_all(panels)
+        self._shown = sheet
         self._arrange()
         if is_another:
             self.scroll_home(animate=False)
