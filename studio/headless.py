@@ -13,11 +13,11 @@ import msgspec
 from studio import events as ev
 from studio.agent import gates
 from studio.agent.commands import Commands
-from studio.agent.cowriting import YOUR_TURN, Cowriting
-from studio.agent.fact_watch import told_author
-from studio.agent.forecast import describe_pause
-from studio.agent.limits import describe_near
-from studio.agent.scores import told_review
+from studio.agent.cowriting.stage import YOUR_TURN, Cowriting
+from studio.agent.facts.watch import told_author
+from studio.agent.limits.allowance import describe_near
+from studio.agent.limits.forecast import describe_pause
+from studio.agent.reviews.scores import told_review
 from studio.backends.backend import BackendChoice
 from studio.errors import BookError
 from studio.printable import printable

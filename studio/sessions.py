@@ -9,7 +9,7 @@ from studio import events as ev
 from studio.agent.board import KINDS, Board
 from studio.agent.board_reading import known_from, known_of, read_board
 from studio.agent.commands import Commands, Versions
-from studio.agent.cowriting import Cowriting
+from studio.agent.cowriting.stage import Cowriting
 from studio.agent.open_book import OpenBook
 from studio.agent.past import BookVersions, PastVersions
 from studio.agent.run import STOPPED, Run

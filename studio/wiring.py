@@ -11,8 +11,8 @@ import msgspec
 from studio import events as ev
 from studio.addresses import KnownAddresses
 from studio.agent.commands import BackendCard, BookCard
-from studio.agent.compression import compressing_of
-from studio.agent.limits import DEFAULT_STEPS, Limits
+from studio.agent.limits.allowance import DEFAULT_STEPS, Limits
+from studio.agent.memory.compression import compressing_of
 from studio.agent.open_book import OpenBook
 from studio.agent.run import Run
 from studio.backends.backend import Backend, BackendChoice

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from studio import events as ev
 from studio.agent import toolbox
 from studio.agent.changes import changes
-from studio.agent.compression import Compression
 from studio.agent.controls import Controls
-from studio.agent.least_window import too_small
+from studio.agent.memory.compression import Compression
+from studio.agent.memory.least_window import too_small
 from studio.agent.open_book import OpenBook
 from studio.agent.retries import Retries
 from studio.agent.step import BackendGaveUp

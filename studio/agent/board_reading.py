@@ -6,8 +6,8 @@ import msgspec
 
 from studio import events as ev
 from studio.agent.board import Board, Card, Reading, Sheet
-from studio.agent.chapters import Chapters
-from studio.agent.scores import mean
+from studio.agent.reviews.chapters import Chapters
+from studio.agent.reviews.scores import mean
 from studio.book.files import Folder
 from studio.book.layout import BookSettings, load_settings, reading_order
 from studio.book.ledger import Ledger

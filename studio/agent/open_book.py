@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Protocol
 
 from studio import events as ev
-from studio.agent.chapters import Chapters
 from studio.agent.conversation import Conversation
-from studio.agent.decisions import Decisions
-from studio.agent.fact_watch import FactWatch
+from studio.agent.facts.watch import FactWatch
 from studio.agent.gates import Gates
-from studio.agent.guided_past import GuidedPast
-from studio.agent.loops import Loops
+from studio.agent.guided.past import GuidedPast
+from studio.agent.limits.loops import Loops
+from studio.agent.limits.spending import Spending
+from studio.agent.memory.decisions import Decisions
 from studio.agent.progress import Progress
-from studio.agent.spending import Spending
+from studio.agent.reviews.chapters import Chapters
 from studio.agent.steering import Steering
 from studio.agent.stream import EventStream
 from studio.book.files import Folder

@@ -1,8 +1,8 @@
 """Where a run stands, as a fold of its events: what the gauge, the headers and the library show."""
 
 from studio import events as ev
-from studio.agent.cowriting import Cowriting
-from studio.agent.forecast import Pace, describe_pause
+from studio.agent.cowriting.stage import Cowriting
+from studio.agent.limits.forecast import Pace, describe_pause
 from studio.agent.questions import Questions
 from studio.book.names import is_chapter as is_chapter  # where the others look for it
 

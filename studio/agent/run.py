@@ -8,14 +8,15 @@ from collections.abc import Callable
 from studio import events as ev
 from studio.agent import toolbox
 from studio.agent.backend_in_use import BackendInUse
-from studio.agent.bounds import MOST_CALLS
-from studio.agent.compression import Compressing, Compression
 from studio.agent.controls import Controls, Interrupted, Stopped
+from studio.agent.cowriting.talk import Talk
 from studio.agent.disk_watch import DiskWatch
 from studio.agent.gates import is_short
-from studio.agent.guided import Guide
-from studio.agent.limits import Allowance, Limits
-from studio.agent.loops import nudge
+from studio.agent.guided.order import Guide
+from studio.agent.limits.allowance import Allowance, Limits
+from studio.agent.limits.bounds import MOST_CALLS
+from studio.agent.limits.loops import nudge
+from studio.agent.memory.compression import Compressing, Compression
 from studio.agent.open_book import OpenBook
 from studio.agent.planned import aims
 from studio.agent.prompts import prompt
@@ -23,7 +24,6 @@ from studio.agent.questions import put
 from studio.agent.retries import Schedule
 from studio.agent.steering import Untold
 from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, fits, keep_partial
-from studio.agent.talk import Talk
 from studio.agent.telling import message, room_in
 from studio.agent.tool import ToolContext
 from studio.backends.backend import Backend, BackendChoice, Sampling

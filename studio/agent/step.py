@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from studio import events as ev
-from studio.agent.bounds import OutOfBounds, Watched, bounds
 from studio.agent.controls import Controls, Interrupted
 from studio.agent.conversation import Conversation
+from studio.agent.limits.bounds import OutOfBounds, Watched, bounds
 from studio.agent.prompts import prompt
 from studio.agent.retries import Retries, Schedule
 from studio.backends.backend import Backend, Message, Reply, Sampling, ToolSpec

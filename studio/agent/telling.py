@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from studio import events as ev
-from studio.agent.changed_facts import Edited, Standing, still_standing
+from studio.agent.facts.changed import Edited, Standing, still_standing
 from studio.agent.prompts import prompt
 from studio.agent.steering import Edit, Untold
 from studio.backends.tokens import estimate

@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from studio.agent.chapters import Chapters
+from studio.agent.reviews.chapters import Chapters
 from studio.backends.backend import Message, ToolSpec
 from studio.book.files import Folder
 from studio.book.layout import BookSettings

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from studio import events as ev
-from studio.agent.fact_watch import told_author
-from studio.agent.forecast import describe_pause
+from studio.agent.facts.watch import told_author
 from studio.agent.gates import WORDS
-from studio.agent.limits import describe_near
-from studio.agent.scores import told_review
+from studio.agent.limits.allowance import describe_near
+from studio.agent.limits.forecast import describe_pause
+from studio.agent.reviews.scores import told_review
 from studio.tui.countdown import countdown
 from studio.tui.talk_feed import TalkFeed
 

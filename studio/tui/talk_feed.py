@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from studio import events as ev
-from studio.agent.cowriting import Cowriting, Stage
+from studio.agent.cowriting.stage import Cowriting, Stage
 
 TITLE = "The talk"
 

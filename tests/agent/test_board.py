@@ -11,7 +11,7 @@ from studio import events as ev
 from studio.agent.board import KINDS, Board
 from studio.agent.board_reading import known_from, read_board
 from studio.agent.open_book import OpenBook
-from studio.agent.scores import told_review
+from studio.agent.reviews.scores import told_review
 from studio.book.files import Folder
 from studio.errors import BookError, UsageError
 from studio.headless import describe

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.agent.changed_facts import Edited, Standing, still_standing
+from studio.agent.facts.changed import Edited, Standing, still_standing
 
 EDITS = yaml.safe_load(Path(__file__).with_name("fact_edits.yaml").read_text(encoding="utf-8"))
 TONGUES = yaml.safe_load(Path(__file__).with_name("fact_edits_tongues.yaml").read_text(encoding="utf-8"))

@@ -10,12 +10,12 @@ from played_book import Played, Stage, assert_echoed, calls, writes
 from windowed_novel import Novelist, chapter, prose
 
 from studio import events as ev
-from studio.agent.bounds import MOST_CALLS
-from studio.agent.compression import Compressing, compressing_of
 from studio.agent.conversation import Conversation
-from studio.agent.decisions import added_sentences
+from studio.agent.limits.bounds import MOST_CALLS
+from studio.agent.memory.compression import Compressing, compressing_of
+from studio.agent.memory.decisions import added_sentences
+from studio.agent.memory.summary import MADE_HERE
 from studio.agent.run import STOPPED, Run
-from studio.agent.summary import MADE_HERE
 from studio.book.summaries import summary_file
 from studio.errors import UsageError
 

@@ -9,16 +9,16 @@ from loopback import Answer, Wire
 from played_book import FINISH, SUMMARY, Stage, assert_echoed, calls, writes
 
 from studio import events as ev
-from studio.agent.brainstorm import spoken, transcript
-from studio.agent.compression import Compressing
-from studio.agent.cowriting import Cowriting, is_go
-from studio.agent.cowriting import Stage as At
-from studio.agent.loops import Loops
+from studio.agent.cowriting.stage import Cowriting, is_go
+from studio.agent.cowriting.stage import Stage as At
+from studio.agent.cowriting.transcript import spoken, transcript
+from studio.agent.limits.loops import Loops
+from studio.agent.limits.spending import Spending
+from studio.agent.memory.compression import Compressing
+from studio.agent.memory.summary import is_request
 from studio.agent.progress import Progress
 from studio.agent.prompts import prompt
 from studio.agent.run import Run
-from studio.agent.spending import Spending
-from studio.agent.summary import is_request
 from studio.backends.backend import BackendChoice
 
 USAGE = ev.Usage()

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.agent.critique import Critique, figures, lost, quoted, read_critique, report, stands_in
 from studio.agent.prompts import rubric
-from studio.agent.scores import mean
+from studio.agent.reviews.critique import Critique, figures, lost, quoted, read_critique, report, stands_in
+from studio.agent.reviews.scores import mean
 
 CHAPTER = """# Ebb
 

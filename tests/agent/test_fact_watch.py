@@ -9,7 +9,7 @@ from loopback import Answer, Request
 from played_book import FINISH, ONE, TWO, Stage, calls, writes
 
 from studio import events as ev
-from studio.agent.fact_watch import told_author
+from studio.agent.facts.watch import told_author
 from studio.agent.open_book import OpenBook
 from studio.agent.past import BookVersions
 from studio.book import layout

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from studio.agent.facts import Fact, directives, facts_in, one_line
-from studio.agent.recall import Reach
-from studio.agent.terms import number_value, terms
+from studio.agent.memory.known import Fact, directives, facts_in, one_line
+from studio.agent.memory.recall import Reach
+from studio.agent.memory.terms import number_value, terms
 
 
 def found(text: str, kind: str) -> list[str]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio import events as ev
-from studio.agent.forecast import Estimate, Pace, money_range, rounded, time_range
+from studio.agent.limits.forecast import Estimate, Pace, money_range, rounded, time_range
 from studio.agent.progress import Progress
 from studio.tui.widgets.gauge import gauge_line
 

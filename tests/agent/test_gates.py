@@ -13,7 +13,7 @@ from played_book import Stage, calls, writes
 
 from studio import events as ev
 from studio.agent.gates import Gates
-from studio.agent.limits import Limits
+from studio.agent.limits.allowance import Limits
 from studio.agent.run import Run
 
 OUTLINE = writes(

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.agent.guided import chapter_titles
-from studio.agent.guided_words import chapters_asked, trim_list, trim_prose, trim_title
+from studio.agent.guided.order import chapter_titles
+from studio.agent.guided.words import chapters_asked, trim_list, trim_prose, trim_title
 
 
 def test_the_number_of_chapters_is_read_from_the_request() -> None:

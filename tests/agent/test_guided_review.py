@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_model import prose, sentence
 
-from studio.agent.critique import mean, read_critique, report, stands_in
-from studio.agent.guided_mend import mended
-from studio.agent.guided_review import Look, faults, head_of, weakest, words_of_review
-from studio.agent.guided_words import Person, named_in, names_in, subject, trim_passage, trim_person, trim_prose
+from studio.agent.guided.mend import mended
+from studio.agent.guided.review import Look, faults, head_of, weakest, words_of_review
+from studio.agent.guided.words import Person, named_in, names_in, subject, trim_passage, trim_person, trim_prose
 from studio.agent.prompts import rubric
+from studio.agent.reviews.critique import mean, read_critique, report, stands_in
 
 GOOD = f"# Ebb\n\n{prose('good')}\n"
 LOOP = "He added, “Your honor, Captain Blackwood.” The next day they would sail across the sea to celebrate it."

@@ -12,7 +12,7 @@ from played_book import KEY, SWIFT, Played, Stage
 from small_model import HERO, SmallModel, prose, sentence
 
 from studio import events as ev
-from studio.agent.limits import Limits
+from studio.agent.limits.allowance import Limits
 from studio.agent.open_book import OpenBook
 from studio.agent.run import Run
 from studio.backends.backend import BackendChoice

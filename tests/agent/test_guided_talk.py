@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from studio import events as ev
-from studio.agent import guided_talk
+from studio.agent.guided import talk as guided_talk
 from studio.agent.open_book import OpenBook
 from studio.book import layout
 

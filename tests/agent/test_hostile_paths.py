@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from studio import events as ev
-from studio.agent import memory, toolbox
+from studio.agent import toolbox
+from studio.agent.memory import message as memory
 from studio.agent.open_book import OpenBook
 from studio.agent.tool import ToolContext
 from studio.agent.tools.list_files import listing

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from played_book import Stage, calls, writes
 
 from studio import events as ev
-from studio.agent.limits import Limits, describe_near
+from studio.agent.limits.allowance import Limits, describe_near
+from studio.agent.limits.spending import LONGEST_SILENCE, Spending
 from studio.agent.run import Run
-from studio.agent.spending import LONGEST_SILENCE, Spending
 from studio.backends.backend import Prices
 from studio.book.journal import GROUPED, Journal
 from studio.headless import describe

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio import events as ev
-from studio.agent.loops import BARREN, FURTHER, WORDLESS, Loops
+from studio.agent.limits.loops import BARREN, FURTHER, WORDLESS, Loops
 
 Asked = tuple[str, dict[str, str]]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio import events as ev
-from studio.agent.memory import (
+from studio.agent.memory.message import (
     Material,
     chapters_of,
     compressed_message,
@@ -19,7 +19,7 @@ from studio.agent.memory import (
     split_notes,
     tail_of,
 )
-from studio.agent.summary import MADE_HERE, fault, fitting, mechanical_summary, request
+from studio.agent.memory.summary import MADE_HERE, fault, fitting, mechanical_summary, request
 from studio.backends.backend import Message, Reply
 
 HEADINGS = 200  # tokens that the message's own words and its headings may take beside what is measured

@@ -7,7 +7,7 @@ from planted_novel import CHAPTERS, chapter, planted_facts
 from played_book import ONE, Stage, calls, writes
 
 from studio import events as ev
-from studio.agent import recall
+from studio.agent.memory import recall
 
 OUTLINE = "# Outline\n\n" + "".join(f"{number}. Mara and Luis mend the house.\n" for number in range(1, CHAPTERS + 1))
 

@@ -11,11 +11,11 @@ from played_book import FINISH, Stage, calls, writes
 
 from studio import events as ev
 from studio.agent import telling
-from studio.agent.compression import Compressing
+from studio.agent.limits.spending import Spending
+from studio.agent.memory.compression import Compressing
 from studio.agent.progress import Progress
 from studio.agent.questions import put
 from studio.agent.run import Run
-from studio.agent.spending import Spending
 from studio.agent.steering import Steering
 
 WHEN, WHO = "Which year is it, 1912 or 1921?", "Does Mara live?"

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio import events as ev
-from studio.agent import recall
-from studio.agent.decisions import Decisions, added_sentences
-from studio.agent.facts import one_line
+from studio.agent.memory import recall
+from studio.agent.memory.decisions import Decisions, added_sentences
+from studio.agent.memory.known import one_line
 from studio.agent.progress import Progress
 from studio.backends.tokens import estimate
 from studio.headless import describe

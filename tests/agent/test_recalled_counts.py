@@ -6,8 +6,8 @@ from played_book import CHAPTER, FINISH, ONE, TWO, Stage, calls, writes
 
 from studio import events as ev
 from studio.agent import toolbox
+from studio.agent.memory.summary import is_request
 from studio.agent.open_book import OpenBook
-from studio.agent.summary import is_request
 from studio.backends.backend import BackendChoice
 from studio.backends.catalog import open_backend
 from studio.config import cache_folder

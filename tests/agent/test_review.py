@@ -9,7 +9,7 @@ from loopback import Answer, Request, Wire
 from played_book import FINISH, KEY, ONE, SWIFT, Played, Stage, calls, writes
 
 from studio import events as ev
-from studio.agent.limits import Limits
+from studio.agent.limits.allowance import Limits
 from studio.agent.open_book import OpenBook
 from studio.agent.prompts import rubric
 from studio.agent.run import Run

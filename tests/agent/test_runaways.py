@@ -13,9 +13,9 @@ from played_book import CHAPTER, Played, Stage, assert_echoed, calls, writes
 from runaways import BEGUN, FILES, RUNAWAYS, model
 
 from studio import events as ev
-from studio.agent.bounds import MOST_CALLS
-from studio.agent.limits import Limits
-from studio.agent.loops import BARREN, FURTHER
+from studio.agent.limits.allowance import Limits
+from studio.agent.limits.bounds import MOST_CALLS
+from studio.agent.limits.loops import BARREN, FURTHER
 from studio.backends.backend import Prices
 
 SAME_CALL = calls("list_files")

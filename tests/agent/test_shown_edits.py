@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from played_book import CHAPTER, ONE, Stage, calls, writes
 
 from studio import events as ev
+from studio.agent.memory.edits import sentences_there, shown_edits
 from studio.agent.run import Run
-from studio.agent.shown_edits import sentences_there, shown_edits
 from studio.book.merge import sentences
 
 

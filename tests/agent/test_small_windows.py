@@ -10,8 +10,8 @@ from novel_prose import Novel
 from novel_server import Moments, NovelServer, Record
 from played_book import CHAPTER, KEY, SWIFT, TWO, Stage, writes
 
-from studio.agent.least_window import ROOM
-from studio.agent.limits import Limits
+from studio.agent.limits.allowance import Limits
+from studio.agent.memory.least_window import ROOM
 from studio.agent.open_book import OpenBook
 from studio.agent.run import FAILED, FINISHED, Run
 from studio.backends.backend import BackendChoice

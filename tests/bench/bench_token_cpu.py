@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from studio.agent.limits import Limits
+from studio.agent.limits.allowance import Limits
 from studio.agent.open_book import OpenBook
 from studio.agent.run import Run
 from studio.backends.backend import Message

@@ -12,7 +12,7 @@ from played_book import Stage, assert_echoed
 from steady_model import FILES, PLAN, STEPS, answer_to
 
 from studio import events as ev
-from studio.agent.compression import Compressing
+from studio.agent.memory.compression import Compressing
 
 SHARE = 0.3  # of the calls that fail
 

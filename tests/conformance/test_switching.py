@@ -13,10 +13,10 @@ from loopback import Answer, Request, Server, Wire
 from played_book import KEY, SWIFT, assert_echoed
 
 from studio import events as ev
-from studio.agent.limits import Limits
+from studio.agent.limits.allowance import Limits
+from studio.agent.memory.summary import is_request
 from studio.agent.open_book import OpenBook
 from studio.agent.run import Run
-from studio.agent.summary import is_request
 from studio.backends.backend import Backend, BackendChoice
 from studio.backends.catalog import open_backend
 from studio.book import layout

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from studio import events as ev
-from studio.agent.cowriting import Stage
-from studio.agent.limits import Limits
+from studio.agent.cowriting.stage import Stage
+from studio.agent.limits.allowance import Limits
 from studio.agent.open_book import OpenBook
 from studio.agent.run import Run
 from studio.backends.backend import Backend, BackendChoice

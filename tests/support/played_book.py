@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from loopback import Answer, Request, Script, Server, Wire
 
 from studio import events as ev
-from studio.agent.compression import Compressing
-from studio.agent.limits import Limits
+from studio.agent.limits.allowance import Limits
+from studio.agent.memory.compression import Compressing
+from studio.agent.memory.summary import is_request
 from studio.agent.open_book import OpenBook
 from studio.agent.retries import Schedule
 from studio.agent.run import Run
-from studio.agent.summary import is_request
 from studio.backends.backend import BackendChoice, Prices
 from studio.backends.catalog import open_backend
 from studio.book import layout

@@ -7,7 +7,7 @@ from typing import Any
 from loopback import Answer, Request, Wire
 from played_book import FINISH, calls, writes
 
-from studio.agent.summary import is_request
+from studio.agent.memory.summary import is_request
 
 _TEXT = """
 the salt wind came over a quiet harbour and nobody at the long table had seen her brother since winter while

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from studio.agent.critique import DROP, MOST_CHANGES, Critique, figures, lost, read_critique, report
-from studio.agent.guided_review import head_of
+from studio.agent.guided.review import head_of
 from studio.agent.prompts import prompt, rubric
-from studio.agent.scores import mean
+from studio.agent.reviews.critique import DROP, MOST_CHANGES, Critique, figures, lost, read_critique, report
+from studio.agent.reviews.scores import mean
 from studio.agent.tool import Tool, ToolContext, ToolRefused
 from studio.backends.backend import Message
 from studio.book.journal import sha256_of

@@ -16,7 +16,7 @@ from textual.worker import Worker, WorkerCancelled, WorkerState
 
 from studio import events as ev
 from studio.agent.commands import BackendCard, Session
-from studio.agent.cowriting import is_go
+from studio.agent.cowriting.stage import is_go
 from studio.agent.gates import WORDS
 from studio.agent.progress import Progress
 from studio.errors import BookError, StudioError

@@ -1,0 +1,1 @@
+"""The talk between author and agent before a book is written."""

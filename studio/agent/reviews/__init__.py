@@ -1,0 +1,1 @@
+"""What a reader says of a chapter, as values, and what was said so far."""
