@@ -14,18 +14,17 @@ from studio.agent.disk_watch import DiskWatch
 from studio.agent.gates import is_short
 from studio.agent.guided.order import Guide
 from studio.agent.limits.allowance import Allowance, Limits
-from studio.agent.limits.bounds import MOST_CALLS
 from studio.agent.limits.loops import nudge
 from studio.agent.memory.compression import Compressing, Compression
+from studio.agent.naming import Naming
 from studio.agent.open_book import OpenBook
 from studio.agent.planned import aims
 from studio.agent.prompts import prompt
-from studio.agent.questions import put
 from studio.agent.retries import Schedule
 from studio.agent.steering import Untold
-from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, fits, keep_partial
+from studio.agent.step import BackendGaveUp, Caller, TryAgain, cost_of, cut_message, estimated_usage, keep_partial
 from studio.agent.telling import message, room_in
-from studio.agent.tool import ToolContext
+from studio.agent.tool_calls import ToolCalls
 from studio.backends.backend import Backend, BackendChoice, Sampling
 from studio.errors import BookError, BookUnsaved, ContextOverflow, StudioError
 
@@ -67,7 +66,6 @@ class Run:
         """
         self._book = book
         book.gates.configured = gate
-        self._is_author_there = is_author_there
         self._allowance = Allowance(limits, book.conversation, book.progress, book.spending)
         self._pause_on_fault = pause_on_fault
         self._record = book.record
@@ -79,9 +77,18 @@ class Run:
         self._is_settled = False
         self._was_refused = False  # a write may lie half-way, and is looked at before it is made again
         self.failure = ""  # why `work` returned 1, for whoever can't read it in the journal
-        self._names: dict[str, str] = {}  # a file as the model wrote it -> its name in the book
+        self._naming = Naming(book.folder, book.record)
         self._compression = Compression(
-            book, self._caller, lambda: self._backend, lambda: self._context(""), compressing or Compressing()
+            book, self._caller, lambda: self._backend, lambda: self._calls.context(""), compressing or Compressing()
+        )
+        self._calls = ToolCalls(
+            book,
+            self._caller,
+            lambda: self._backend,
+            self._talk,
+            self._guide,
+            self._compression,
+            is_author_there=is_author_there,
         )
         self._in_use = BackendInUse(
             backend,
@@ -89,7 +96,7 @@ class Run:
             book,
             self._controls,
             self._caller.retries,
-            emit=self._emit,
+            emit=self._naming,
             compression=self._compression,
             unheld=self._allowance.unheld,
         )
@@ -139,7 +146,7 @@ class Run:
 
     def author_left(self) -> None:
         """Nobody is there to answer any more."""
-        self._is_author_there = False
+        self._calls.is_author_there = False
 
     def retry(self) -> None:
         """End the wait before the next try; go on after a fault."""
@@ -243,7 +250,11 @@ class Run:
         """Do one thing; True when the book is finished."""
         conversation = self._book.conversation
         if conversation.finished and conversation.step_finished:
-            asked = [question.text for question in self._book.steering.questions.open] if self._is_author_there else []
+            asked = (
+                [question.text for question in self._book.steering.questions.open]
+                if self._calls.is_author_there
+                else []
+            )
             if why := self._book.gates.due_at_end(asked):
                 self._controls.pause(why, by="gate")
                 return False
@@ -251,7 +262,7 @@ class Run:
             return True
         await self._in_use.take_over()
         if conversation.replied and conversation.pending:
-            await self._carry_out(conversation.pending[0])
+            await self._calls.carry_out(conversation.pending[0])
         elif conversation.replied and not conversation.step_finished:
             self._finish_step()
         elif conversation.is_between_calls and await self._talk.carry_out():
@@ -292,7 +303,7 @@ class Run:
         book, conversation, backend = self._book, self._book.conversation, self._backend
         await book.watcher.scan()
         await book.facts.look()
-        untold = book.steering.now(is_author_there=self._is_author_there)
+        untold = book.steering.now(is_author_there=self._calls.is_author_there)
         message = await self._message(untold)
         if not backend.guided and await self._compression.is_too_full(message):
             await self._compression.compress()
@@ -310,7 +321,7 @@ class Run:
         else:
             try:
                 sampling = Sampling(must_call=conversation.idle_replies > 0 and not self._talk.is_on)
-                reply = await self._caller.reply(backend, conversation.messages, toolbox.SPECS, self._emit, sampling)
+                reply = await self._caller.reply(backend, conversation.messages, toolbox.SPECS, self._naming, sampling)
             except ContextOverflow as overflow:
                 self._in_use.tell_window()
                 await self._compression.after_overflow(overflow)
@@ -328,20 +339,6 @@ class Run:
         )
         await book.journal.durable()
 
-    def _emit(self, event: ev.Event) -> None:
-        """Record what a backend tells; prose under the name its file will have."""
-        if isinstance(event, ev.ProseDelta) and event.file and (name := self._canonical(event.file)) != event.file:
-            event = ev.ProseDelta(file=name, text=event.text)
-        self._record(event)
-
-    def _canonical(self, raw: str) -> str:
-        if raw not in self._names:
-            try:
-                self._names[raw] = self._book.folder.name(raw)
-            except BookError:
-                self._names[raw] = raw  # the tool will refuse it with the reason
-        return self._names[raw]
-
     async def _message(self, untold: Untold) -> str:
         book, conversation = self._book, self._book.conversation
         parts = [cut_message(conversation, self._kept_of)] if conversation.cut_why else []
@@ -352,46 +349,6 @@ class Run:
 
     def _kept_of(self, file: str) -> str:
         return self._book.manuscript.partial_text(file) or ""
-
-    async def _carry_out(self, call: ev.ToolCall) -> None:
-        book, conversation = self._book, self._book.conversation
-        write_id = f"{conversation.step}.{conversation.calls_done}"
-        if not conversation.call_started:
-            self._record(ev.ToolStarted(id=call.id, name=call.name))
-        settled = conversation.settled.get(write_id)
-        if conversation.calls_done >= MOST_CALLS:
-            ok, result = False, prompt("call_refused", most=MOST_CALLS)
-        elif refusal := self._talk.refusal(call):
-            ok, result = False, refusal
-        elif settled is not None:
-            ok, result = True, settled  # it was on disk already when an earlier run ended
-        else:
-            await book.watcher.scan()  # what the author did while the reply came: a rename is no removal
-            await book.journal.durable()
-            ok, result = await toolbox.carry_out(call, self._context(write_id))
-        self._record(ev.ToolFinished(id=call.id, name=call.name, ok=ok, result=self._compression.bounded(result)))
-
-    def _context(self, write_id: str) -> ToolContext:
-        book = self._book
-        return ToolContext(
-            folder=book.folder,
-            manuscript=book.manuscript,
-            ledger=book.ledger,
-            settings=book.settings,
-            record=book.record,
-            finish_refused=book.conversation.finish_refused,
-            write_id=write_id,
-            ask=lambda question: put(
-                question, write_id, book.steering.questions, book.record, is_author_there=self._is_author_there
-            ),
-            consult=lambda purpose, messages: self._caller.aside(self._backend, purpose, messages),
-            authors=self._compression.forgotten_of,
-            bound=self._compression.bounded,
-            fits=lambda messages: fits(self._backend, messages),
-            chapters=book.chapters,
-            reader=self._guide.read if self._backend.guided else None,
-            text_of=book.journal.text,
-        )
 
     async def _ask(self, question: str) -> None:
         """Ask the author, and wait for the answer."""
