@@ -25,6 +25,7 @@ class ChapterList(OptionList):
         max-height: 100%;
         padding: 0;
         scrollbar-size-vertical: 1;
+        scrollbar-gutter: stable;
         scrollbar-color: $border-blurred;
         scrollbar-background: $background;
         & > .option-list--option-highlighted { background: $background; color: $foreground; text-style: none; }
