@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from studio.agent.prompts import rubric
@@ -166,6 +166,7 @@ ANY_JSON = st.recursive(
 
 
 @given(LINES_OF_ANY | ANY_JSON)
+@example('{":CHANGE"0,VOICE:0')
 def test_no_answer_is_too_odd(reply: str) -> None:
     found = read_critique(reply, NAMES, CHAPTER)
     assert all(0 <= one.value <= 10 for one in found.scores)

@@ -280,7 +280,7 @@ def _changes_of(value: dict[str, Any]) -> list[str]:
     key = next((key for key in value if _CHANGES.fullmatch(key.replace("_", " "))), "")
     found = value.get(key)
     if isinstance(found, str):
-        return _items(found.splitlines()) or [found.strip()]
+        return _items(found.splitlines()) or [found.strip()] * bool(found.strip())
     if not isinstance(found, list):
         return []
     changes = [
