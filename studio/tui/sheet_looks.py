@@ -15,7 +15,8 @@ _HEADING = re.compile(r"(#{1,6})\s+(.*)")
 _SECTION = re.compile(r"##\s+(.*)")
 _ITEM = re.compile(r"(\s{0,12})[-*+•]\s+(.*)")
 _LABEL = re.compile(r"(?:\*\*|__)?([^\W_][^:：*_|.!?\n]{0,28})(?:\*\*|__)?\s?[:：](?:\*\*|__)?(?=\s|$)\s*")
-_STRONG = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+_STRONG = re.compile(r"(\*\*|__)(?=\S)(.{1,300}?)(?<=\S)\1")  # bounded: marks without an end are searched for once each
+_LEAST = 8  # cells that a page is set in, however narrow its place is
 _FEW = 200  # sections that are set apart; more are one text
 
 
@@ -37,6 +38,7 @@ def sections_of(text: str) -> tuple[str, list[tuple[str, str]]]:
 
 def told_page(text: str, width: int) -> Content:
     """The page, its marks turned into looks and its lines broken at `width` cells; what is no mark stands as it is."""
+    width = max(_LEAST, width)
     rows: list[Content] = []
     table: list[str] = []
     for line in [*shown(text).strip("\n").split("\n"), ""]:
@@ -46,7 +48,7 @@ def told_page(text: str, width: int) -> Content:
         rows += _table(table, width)
         table = []
         if line.strip():
-            rows += _broken(Content.assemble(*_line(line)), max(8, width), _hang(line))
+            rows += _broken(Content.assemble(*_line(line)), width, _hang(line, width))
         elif rows and rows[-1].plain:
             rows.append(Content(""))
     return Content("\n").join(rows[:-1] if rows and not rows[-1].plain else rows)
@@ -66,9 +68,9 @@ def _table(lines: list[str], width: int) -> list[Content]:
     ]
 
 
-def _hang(line: str) -> int:
+def _hang(line: str, width: int) -> int:
     item = _ITEM.fullmatch(line)
-    return len(item[1]) + 2 if item else 0
+    return min(len(item[1]) + 2, width // 2) if item else 0
 
 
 def _broken(line: Content, width: int, hang: int) -> list[Content]:

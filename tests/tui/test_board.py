@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -276,13 +277,28 @@ def test_whatever_a_chapter_is_called_its_card_and_its_row_keep_their_width(
     assert "\n" not in row and (width < 60 or cell_len(row) <= width), row
 
 
-@given(st.text(), st.integers(8, 120))
+_MARKED = st.text(st.sampled_from(["|", "-", " ", "a", "\n", "*", "#", ":", "_", "海"]), max_size=120)
+
+
+@given(st.text() | _MARKED, st.integers(0, 120))
 def test_any_page_is_set_and_every_word_of_it_stands(text: str, width: int) -> None:
     told_page(text, width)
     sections_of(text)
     words = ["ebb", "flow", "slack"]
-    page = told_page(f"{' '.join(words)}\n\n- {' '.join(words)}", width).plain
+    page = told_page(f"{' '.join(words)}\n\n- {' '.join(words)}", max(8, width)).plain
     assert [word for word in page.split() if word != "•"] == 2 * words
+
+
+def test_a_page_of_marks_without_an_end_is_set_at_once() -> None:
+    began = time.process_time()
+    told_page("**a " * 20_000, 80)
+    assert time.process_time() - began < 5  # quadratic, it took over a minute
+
+
+@pytest.mark.parametrize("page", ["| a | b |", f"{' ' * 12}- {'ebb ' * 9}", "- ebb", "ebb and flow"])
+@pytest.mark.parametrize("width", [0, 1, 8, 12])
+def test_a_page_is_set_in_a_place_too_narrow_for_it(page: str, width: int) -> None:
+    assert told_page(page, width).plain.strip()
 
 
 def test_a_character_is_a_section_and_its_traits_are_labels() -> None:
