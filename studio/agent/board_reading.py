@@ -15,8 +15,8 @@ from studio.book.names import OUTLINE, is_chapter
 from studio.book.outline import board, chapter_of, chapters
 from studio.book.plan import Entry, Target
 from studio.book.targets import plain_target
+from studio.book.texts import readable
 from studio.book.words import count_words
-from studio.errors import BookError, BookUnsaved
 
 BIBLE = "bible/"
 
@@ -110,20 +110,11 @@ def read_board(folder: Folder, known: Mapping[str, Known]) -> Board:
         BookError: the folder can't be read.
         UsageError: book.yaml can't.
     """
-
-    def text(name: str) -> str:
-        try:
-            return folder.read(name) or ""
-        except BookUnsaved:
-            raise
-        except BookError:  # no UTF-8: left alone
-            return ""
-
     files = folder.names()
     bible = sorted((name for name in files if name.startswith(BIBLE)), key=_place)
-    sheets = [Sheet(name=name, text=text(name)[:_LONGEST]) for name in bible]
-    outline = text(OUTLINE) if OUTLINE in files else None
-    return board_of(outline, files, known, load_settings(folder.root), text, sheets)
+    sheets = [Sheet(name=name, text=readable(folder, name)[:_LONGEST]) for name in bible]
+    outline = readable(folder, OUTLINE) if OUTLINE in files else None
+    return board_of(outline, files, known, load_settings(folder.root), lambda name: readable(folder, name), sheets)
 
 
 def _place(name: str) -> tuple[int, str]:

@@ -9,8 +9,10 @@ from studio.book.files import Folder
 from studio.book.layout import BookSettings
 from studio.book.names import OUTLINE, is_chapter
 from studio.book.outline import Chapter, Entry, chapter_of, chapters, number_of
-from studio.book.targets import Target, plain_target
-from studio.errors import BookError, BookUnsaved
+from studio.book.plan import Target
+from studio.book.targets import plain_target
+from studio.book.texts import readable
+from studio.errors import BookUnsaved
 
 _SHOWN = 6  # chapters still to write that are named
 _MOST = 400  # chapters of a plan; a longer list is none
@@ -18,12 +20,7 @@ _MOST = 400  # chapters of a plan; a longer list is none
 
 def plan_of(folder: Folder) -> list[Chapter]:
     """The chapters of outline.md as it stands; none when there is none. Raises `BookUnsaved`."""
-    try:
-        return chapters(folder.read(OUTLINE) or "")
-    except BookUnsaved:
-        raise
-    except BookError:  # no UTF-8: left alone
-        return []
+    return chapters(readable(folder, OUTLINE))
 
 
 def wanted(plan: Sequence[Chapter], count: int | None) -> list[Chapter]:

@@ -264,7 +264,7 @@ class Run:
         if conversation.replied and conversation.pending:
             await self._calls.carry_out(conversation.pending[0])
         elif conversation.replied and not conversation.step_finished:
-            self._finish_step()
+            await self._finish_step()
         elif conversation.is_between_calls and await self._talk.carry_out():
             pass
         elif conversation.is_between_calls and (why := self._allowance.reached() or self._loop()):
@@ -357,11 +357,11 @@ class Run:
             await self._controls.gate()
             await self._controls.wait()
 
-    def _finish_step(self) -> None:
+    async def _finish_step(self) -> None:
         self._disk.worked()
         conversation, backend = self._book.conversation, self._backend
         usage = conversation.usage or ev.Usage(estimated=True)
-        done = self._book.gates.becomes_done(self._is_short) if self._book.gates.has_drafts else ()
+        done = await self._become_done() if self._book.gates.has_drafts else ()
         ahead = self._book.progress.pace.ahead()
         self._record(
             ev.StepFinished(
@@ -377,8 +377,10 @@ class Run:
         for warning in (*self._allowance.warnings(), *self._book.loops.warnings()):
             self._record(warning)
 
-    def _is_short(self, file: str) -> bool:
-        """Whether more of a chapter's text is to come."""
+    async def _become_done(self) -> tuple[str, ...]:
+        """The chapters that are done with this step."""
+        book = self._book
         if self._backend.guided:
-            return self._guide.works_on() == file
-        return is_short(self._book.folder, self._book.settings, file)
+            under_way = await self._guide.works_on()
+            return book.gates.becomes_done(lambda file: file == under_way)
+        return book.gates.becomes_done(lambda file: is_short(book.folder, book.settings, file))

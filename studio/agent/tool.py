@@ -34,7 +34,8 @@ class ToolContext(msgspec.Struct, kw_only=True):
     ask: Callable[[str], str]  # put a question to the author; answers what the agent is told
     consult: Callable[[str, list[Message]], Awaitable[str]]  # (purpose, messages): one model call, apart from the run
     fits: Callable[[list[Message]], bool]  # whether such a call leaves room in the window for its answer
-    reader: Callable[[str, str], str] | None = None  # (file, text): a review by code, for a model that can't judge
+    # (file, text): a review by code, for a model that can't judge
+    reader: Callable[[str, str], Awaitable[str]] | None = None
     chapters: Chapters
     text_of: Callable[[str], str]  # a version by its SHA-256; raises `BookError`
     authors: Callable[[str, str], Sequence[str]] = lambda file, text: ()  # the author's sentences in a file's text

@@ -1,4 +1,4 @@
-"""All of a book's text at once, for whoever looks through it."""
+"""A book's texts for whoever only looks through them: what can't be read is left alone."""
 
 from collections.abc import Iterator
 
@@ -23,3 +23,13 @@ def texts(folder: Folder) -> Iterator[tuple[str, str | None]]:
         else:
             if text is not None:  # else it went since it was listed
                 yield name, text
+
+
+def readable(folder: Folder, name: str) -> str:
+    """A file's text; "" when there is none, or none that can be read. Raises `BookUnsaved`: the book is gone."""
+    try:
+        return folder.read(name) or ""
+    except BookUnsaved:
+        raise
+    except BookError:  # no UTF-8: left alone
+        return ""

@@ -201,6 +201,24 @@ async def test_a_chapter_of_the_authors_is_not_mended(stage: Stage, tmp_path: Pa
     assert book.files[ONE].decode() == mine and ONE not in [file for _, file in calls(book)]
 
 
+@pytest.mark.parametrize("file", [ONE, TWO, "bible/characters.md"])
+async def test_a_file_that_is_no_utf8_is_left_alone_and_the_book_is_written(
+    stage: Stage, tmp_path: Path, file: str
+) -> None:
+    """An author saves from an editor that writes Latin-1."""
+    path, latin = tmp_path / "tide" / file, "# Märchen\n".encode("latin-1")
+
+    def save(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.StepFinished) and event.step == 3:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(latin)
+
+    book = await write(stage, SmallModel(), author=save)
+    assert book.code == 0, [event.error for event in book.of(ev.RunFailed)]
+    assert book.files[file] == latin
+    assert ("write_file", THREE) in calls(book)
+
+
 async def test_words_the_author_put_in_are_not_taken_for_a_fault(stage: Stage, tmp_path: Path) -> None:
     """The author says a thing twice, in a chapter that is about to be read: that is the author's to do."""
 

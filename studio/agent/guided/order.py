@@ -1,11 +1,13 @@
 """Guided mode: for a model that can't call tools the studio decides the order of the work, from the files as they
 stand, and makes the tool calls itself on the model's words. Same events, same files, same recovery.
 
-Here is the order alone: what is asked for is `guided_asks`, how words are trimmed `guided_words`, how a chapter is
-judged `guided_review`.
+Here is the order alone: what is asked for is `asks`, how words are trimmed `words`, how a chapter is judged `review`,
+what is put for a faulty passage `mend`.
 """
 
+import asyncio
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -23,10 +25,11 @@ from studio.book.history import AGENT, of_file
 from studio.book.journal import sha256_of
 from studio.book.layout import load_settings
 from studio.book.outline import chapters as chapters_of
+from studio.book.plan import Chapter as Planned
 from studio.book.provenance import provenance
-from studio.book.targets import Target
+from studio.book.texts import readable
 from studio.book.words import count_words
-from studio.errors import UsageError
+from studio.errors import BookError, BookUnsaved, UsageError
 
 MIN_WORDS = 180  # a chapter shorter than this is gone on with, when nobody asks for another length
 AIM = 220  # words that are asked for then
@@ -48,7 +51,7 @@ class Guide:
 
     async def reply(self, caller: Caller, backend: Backend) -> Reply:
         """The reply of the next step, with its tool call. Raises as `Caller.reply`."""
-        work = self._next()
+        work = await self._next()
         shown = _Shown(work, self._book.record)
         messages = [*work.messages, Message(role="assistant", text=work.prefill)] if work.prefill else work.messages
         reply = await caller.reply(backend, messages, (), shown, work.sampling)
@@ -57,13 +60,13 @@ class Guide:
         calls = (call, *guided_talk.kept(self._book))
         return msgspec.structs.replace(reply, tool_calls=calls, finish_reason="tool_calls")
 
-    def works_on(self) -> str:
+    async def works_on(self) -> str:
         """The chapter that the next step writes, has read or mends; "" = it is for something else."""
-        return self._next().chapter
+        return (await self._next()).chapter
 
     # --- what comes next ------------------------------------------------------------------------------------------
 
-    def _next(self) -> Work:
+    async def _next(self) -> Work:
         book = self._book
         title = book.conversation.title or book.settings.title
         if not title:
@@ -74,16 +77,21 @@ class Guide:
         headings = chapter_titles(outline or "") or [title]
         if self._wants_hero(len(headings)):
             return self._asks.hero(title, BIBLE)
-        before = ""
+        before, plan, rounds = "", plan_of(book.folder), self._rounds()
         for number, heading in enumerate(headings, 1):
             file = f"chapter_{number:02}.md"
-            text = book.folder.read(file)
+            try:
+                text = book.folder.read(file)
+            except BookUnsaved:
+                raise
+            except BookError:  # no UTF-8: left alone
+                continue
             # The author locked it, or removed it: it is not written again.
             if not book.locks.covers(file) and not (text is None and number in self._removed()):
                 chapter = Chapter(
                     number=number, count=len(headings), title=title, heading=heading, file=file, before=before
                 )
-                if (work := self._of_chapter(chapter, text)) is not None:
+                if (work := await self._of_chapter(chapter, text, plan, rounds)) is not None:
                     return work
             before = text or before
         return self._asks.ending(title, self._hero(), before, self._counted())
@@ -96,40 +104,47 @@ class Guide:
         """Whether the people are still to be written down: before the first chapter, once."""
         book = self._book
         is_free = not (book.locks.covers(BIBLE) or BIBLE in book.ledger.taken_by_author())
-        is_begun = any(book.folder.read(f"chapter_{number:02}.md") is not None for number in range(1, count + 1))
+        is_begun = any(book.folder.stat(f"chapter_{number:02}.md") is not None for number in range(1, count + 1))
         is_tried = book.guided.pieces(BIBLE) >= _NAMINGS
-        return is_free and not is_begun and not is_tried and not (book.folder.read(BIBLE) or "").strip()
+        return is_free and not is_begun and not is_tried and not readable(book.folder, BIBLE).strip()
 
-    def _of_chapter(self, chapter: Chapter, text: str | None) -> Work | None:
+    async def _of_chapter(
+        self, chapter: Chapter, text: str | None, plan: Sequence[Planned], rounds: int
+    ) -> Work | None:
         """What is still to be done for a chapter: begin, go on, have it read, mend it; None when it is done."""
         book, file = self._book, chapter.file
         partial = book.manuscript.partial_text(file)
         so_far = (text or "") + (partial or "")
-        target = self._target(file, so_far)
+        target = asked_of(plan, book.settings, file, so_far)[1]
         least, aim = (target.low, (target.low + target.high) // 2) if target else (MIN_WORDS, AIM)
         if text is None and partial is None:
             return self._asks.chapter(chapter, self._hero(), aim)
         most = min(_MOST_PIECES, max(_FEWEST_PIECES, 2 + least // _PIECE))
-        if partial is not None or (count_words(so_far) < least and 0 < book.guided.pieces(file) < most):
+        if partial is not None or (0 < book.guided.pieces(file) < most and self._words(file, so_far) < least):
             return self._asks.more(chapter, self._hero(), so_far, aim)
-        return self._of_review(chapter, so_far)
+        return await self._of_review(chapter, so_far, rounds)
 
-    def _of_review(self, chapter: Chapter, text: str) -> Work | None:
+    async def _of_review(self, chapter: Chapter, text: str, most: int) -> Work | None:
         """Read by the rubric, mended where it is weakest, read again: as often as book.yaml allows."""
         book, file = self._book, chapter.file
         rounds = book.chapters.rounds(file)
         tried = book.guided.revisions(file)
-        if not book.guided.pieces(file) or len(rounds) >= self._rounds():
+        if not book.guided.pieces(file) or len(rounds) >= most:
             return None  # another has written it: the author, a model with tools
         known = sha256_of(text) in {one.sha256 for one in rounds}
         if not rounds or (tried >= len(rounds) and not known):
             return self._asks.review(chapter, self._hero(), text)
-        has_followers = book.folder.read(f"chapter_{chapter.number + 1:02}.md") is not None
-        if tried >= len(rounds) or has_followers or len(rounds) + 1 > self._rounds():
+        has_followers = book.folder.stat(f"chapter_{chapter.number + 1:02}.md") is not None
+        if tried >= len(rounds) or has_followers or len(rounds) + 1 > most:
             return None
         look = self.look(file, text)
-        fault = weakest(look)
+        fault = await asyncio.to_thread(weakest, look)
         return self._asks.revision(chapter, self._hero(), look, fault) if fault is not None else None
+
+    def _words(self, file: str, text: str) -> int:
+        """Words of a chapter's text, counted anew where the record does not know it."""
+        ledger = self._book.ledger
+        return ledger.words(file) if ledger.disk(file) == sha256_of(text) else count_words(text)
 
     def _counted(self) -> str:
         """Which chapter the author should look at first, by the last round of each."""
@@ -146,24 +161,21 @@ class Guide:
 
     # --- what is known --------------------------------------------------------------------------------------------
 
-    def _target(self, file: str, text: str) -> Target | None:
-        return asked_of(plan_of(self._book.folder), self._book.settings, file, text)[1]
-
     def _hero(self) -> Person:
         """Whom the book is about: as the bible says, else whom the first chapter names most."""
-        lines = (self._book.folder.read(BIBLE) or "").splitlines()
+        lines = readable(self._book.folder, BIBLE).splitlines()
         listed = [line for line in lines if re.match(r"\s*[-*•]", line)]
         person = next((person for line in listed if (person := trim_person(line.lstrip(" \t-*•"))).name), None)
         if person is not None:
             return person
-        common = names_in(self._book.folder.read("chapter_01.md") or "").most_common(1)
+        common = names_in(readable(self._book.folder, "chapter_01.md")).most_common(1)
         return Person(common[0][0]) if common and common[0][1] > 1 else Person()
 
     def look(self, file: str, text: str) -> Look:
         """A chapter with what it is measured against."""
         number = int(match.group(1)) if (match := _CONTINUES.fullmatch(file)) else 1
-        others = [self._book.folder.read(f"chapter_{other:02}.md") for other in range(1, number)]
-        target = self._target(file, text)
+        others = [readable(self._book.folder, f"chapter_{other:02}.md") for other in range(1, number)]
+        target = asked_of(plan_of(self._book.folder), self._book.settings, file, text)[1]
         return Look(
             text=text,
             before=tuple(other for other in others if other),
@@ -181,9 +193,10 @@ class Guide:
         )
         return _Own([one.text for one in told if one.by != AGENT])
 
-    def read(self, file: str, text: str) -> str:
+    async def read(self, file: str, text: str) -> str:
         """The words of a review of a chapter, for `review_chapter`: what is counted, and the model's retelling."""
-        return words_of_review(self.look(file, text), self._book.conversation.last_text)
+        look, retold = self.look(file, text), self._book.conversation.last_text
+        return await asyncio.to_thread(words_of_review, look, retold)
 
 
 class _Own:

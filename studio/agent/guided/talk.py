@@ -14,7 +14,7 @@ from studio.agent.prompts import guided_examples, prompt
 from studio.agent.step import complete_sentences
 from studio.backends.backend import Message, Sampling
 from studio.book.merge import sentences
-from studio.errors import BookError, BookUnsaved
+from studio.book.texts import readable
 
 FILE = "bible/premise.md"
 
@@ -61,13 +61,7 @@ def premise(book: OpenBook) -> str:
         return trimmed(book.conversation.last_text)
     if book.progress.cowriting.stage is not Stage.OVER:
         return ""
-    try:
-        kept = book.folder.read(FILE) or ""
-    except BookUnsaved:
-        raise
-    except BookError:  # no UTF-8 any more
-        return ""
-    return trimmed(kept.split("\n## ")[0].removeprefix("# Premise"))
+    return trimmed(readable(book.folder, FILE).split("\n## ")[0].removeprefix("# Premise"))
 
 
 def kept(book: OpenBook) -> tuple[ev.ToolCall, ...]:

@@ -14,6 +14,7 @@ from studio.backends.backend import Message
 from studio.book.journal import sha256_of
 from studio.book.layout import load_settings, reading_order
 from studio.book.names import is_chapter
+from studio.book.texts import readable
 from studio.book.words import count_words
 from studio.errors import BookError, BookUnsaved, ContextOverflow
 from studio.events import ChapterReviewed
@@ -110,7 +111,7 @@ def _report_name(context: ToolContext, file: str, number: int) -> str:
 async def _ask(context: ToolContext, file: str, text: str) -> str:
     """The reader's answer; where the window is small, with less around the chapter."""
     if context.reader is not None:
-        return context.reader(file, text)
+        return await context.reader(file, text)
     for messages in _requests(context, file, text):
         if context.fits(messages):
             try:
@@ -127,7 +128,7 @@ def _requests(context: ToolContext, file: str, text: str) -> Iterator[list[Messa
     """What the reader is shown, from all there is to the chapter alone."""
     criteria = "\n".join(f"- {name}: {question}" for name, question in rubric().items())
     system = Message(role="system", text=prompt("review", criteria=criteria))
-    outline = _section("The outline of the book", _text(context, "outline.md"))
+    outline = _section("The outline of the book", readable(context.folder, "outline.md"))
     bible = "".join(_section(name, body) for name, body in _bible(context))
     tail = _section("How the chapter before ends", _tail(context, file))
     for parts in ([outline, bible, tail], [outline, tail], [tail], []):
@@ -139,20 +140,11 @@ def _section(title: str, body: str) -> str:
     return f"# {title}\n\n{body.strip()}\n\n---\n\n" if body.strip() else ""
 
 
-def _text(context: ToolContext, file: str) -> str:
-    try:
-        return context.folder.read(file) or ""
-    except BookUnsaved:
-        raise
-    except BookError:  # no UTF-8: left alone
-        return ""
-
-
 def _bible(context: ToolContext) -> Iterator[tuple[str, str]]:
     room = _BIBLE_WORDS
     for name in context.folder.names():
         if name.startswith("bible/"):
-            body = _text(context, name)
+            body = readable(context.folder, name)
             room -= count_words(body)
             if room < 0:
                 return
@@ -163,7 +155,7 @@ def _tail(context: ToolContext, file: str) -> str:
     names = [name for name in context.folder.names() if is_chapter(name)]
     order = reading_order(names, context.settings.order)
     before = order[: order.index(file)] if file in order else []
-    text = _text(context, before[-1]).strip() if before else ""
+    text = readable(context.folder, before[-1]).strip() if before else ""
     return text if len(text) <= _TAIL else "…" + text[-_TAIL:]
 
 
