@@ -8,6 +8,7 @@ from studio.agent.commands import BookCard
 from studio.book import layout
 from studio.book.files import Folder
 from studio.book.journal import peek
+from studio.book.names import is_chapter
 from studio.book.words import count_words
 from studio.errors import BookError, UsageError
 
@@ -23,7 +24,7 @@ def book_card(root: Path) -> BookCard:
     for name in names:
         found = folder.stat(name)
         touched = max(touched, found.st_mtime if found is not None else 0.0)
-        if "/" not in name and name != "outline.md":
+        if is_chapter(name):
             with contextlib.suppress(BookError):  # as above
                 words += count_words((folder.read_bytes(name) or b"").decode("utf-8", "replace"))
     if not touched:

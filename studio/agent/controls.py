@@ -37,11 +37,6 @@ class Controls:
         self.paused = False
 
     @property
-    def stopping(self) -> bool:
-        """Whether the author wants the run to end."""
-        return self._stop
-
-    @property
     def paused_by(self) -> str:
         """Who has to do something before the run goes on; "" when it is not paused."""
         return self._pause.by if self.paused and self._pause is not None else ""

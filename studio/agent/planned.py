@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from studio.book.files import Folder
 from studio.book.layout import BookSettings
 from studio.book.names import OUTLINE, is_chapter
-from studio.book.outline import Chapter, Entry, chapter_of, chapters, number_of
-from studio.book.plan import Target
+from studio.book.outline import chapter_of, chapters, number_of
+from studio.book.plan import Chapter, Entry, Target
 from studio.book.targets import plain_target
 from studio.book.texts import readable
 from studio.errors import BookUnsaved

@@ -4,7 +4,7 @@ from studio import events as ev
 from studio.agent.cowriting.stage import Cowriting
 from studio.agent.limits.forecast import Pace, describe_pause
 from studio.agent.questions import Questions
-from studio.book.names import is_chapter as is_chapter  # where the others look for it
+from studio.book.names import is_chapter
 
 # A backend to switch to is prepared beside the run; one that stands still does so until it says otherwise.
 _STANDING = ("paused", "asking", "turn", "retrying")

@@ -14,7 +14,7 @@ class Ledger:
         self._disk: dict[str, str] = {}
         self._agent: dict[str, str] = {}
         self._words: dict[str, int] = {}
-        self._touched: dict[str, tuple[str, float]] = {}
+        self._touched: dict[str, str] = {}
         self._partials: dict[str, list[ev.PartialKept]] = {}
         self._intents: dict[str, ev.WriteIntended] = {}  # by file: writes of one file come one after the other
         self._expected: dict[str, set[str]] = {}
@@ -45,7 +45,7 @@ class Ledger:
                     self._partials.pop(file, None)
                 self._disk[file], self._words[file] = event.sha256, event.words
                 self._agent[file] = event.agent_sha256 or event.sha256
-                self._touched[file] = ("agent", event.at)
+                self._touched[file] = "agent"
             case ev.WriteDropped(file=file):
                 self._intents.pop(file, None)
                 self._expected.pop(file, None)
@@ -54,7 +54,7 @@ class Ledger:
                     self._intents.pop(file, None)
                     self._expected.pop(file, None)
                 self._disk[file], self._words[file] = event.sha256, event.words
-                self._touched[file] = ("author", event.at)
+                self._touched[file] = "author"
                 self._saved[file] = max(self._saved.get(file, 0.0), event.saved_at or event.at)
                 if event.sha256:
                     self._taken.pop(file, None)
@@ -88,7 +88,7 @@ class Ledger:
             if event.file in known:
                 known[event.to] = known.pop(event.file)
         self._touched.pop(event.file, None)
-        self._touched[event.to] = ("author", event.at)
+        self._touched[event.to] = "author"
         self._taken.pop(event.to, None)
         self._renamed.pop(event.to, None)
         self._renamed[event.file] = event.to
@@ -129,11 +129,7 @@ class Ledger:
 
     def touched_by(self, file: str) -> str:
         """Who changed the file last: "author", "agent", or "" if nobody we know of."""
-        return self._touched.get(file, ("", 0.0))[0]
-
-    def touched_at(self, file: str) -> float:
-        """When that was, in seconds since the epoch."""
-        return self._touched.get(file, ("", 0.0))[1]
+        return self._touched.get(file, "")
 
     def saved_at(self, file: str) -> float:
         """When the newest of the author's texts of a file was saved, in seconds since the epoch; 0.0 for none."""

@@ -10,7 +10,6 @@ from itertools import islice
 
 import msgspec
 
-from studio.book.names import OUTLINE as OUTLINE
 from studio.book.numerals import CHINESE, numeral
 from studio.book.outline_lines import (
     OPENS,
@@ -25,10 +24,7 @@ from studio.book.outline_lines import (
     title_of,
 )
 from studio.book.outline_table import bare_rows_of, rows_of
-from studio.book.plan import DRAFTED, PLANNED, REVIEWED
-from studio.book.plan import STATUSES as STATUSES
-from studio.book.plan import Chapter as Chapter
-from studio.book.plan import Entry as Entry
+from studio.book.plan import DRAFTED, PLANNED, REVIEWED, STATUSES, Chapter, Entry
 from studio.book.targets import find_target
 
 _MOST_LINES = 20_000

@@ -7,7 +7,8 @@ import msgspec
 
 from studio.book.numerals import numeral
 from studio.book.outline_lines import Line, Mark, chapter_mark, status_of, title_of
-from studio.book.targets import Target, plain_target
+from studio.book.plan import Target
+from studio.book.targets import plain_target
 
 _COLUMNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(words, re.IGNORECASE))

@@ -3,7 +3,7 @@
 import re
 
 from studio.book.numerals import CHINESE, numeral
-from studio.book.plan import Target as Target
+from studio.book.plan import Target
 
 _LEAST, _MOST = 20, 100_000  # words: beyond these a figure is something else
 _FIGURE = (

@@ -3,7 +3,8 @@
 import pytest
 
 from studio.agent.planned import listed, missing, name_of, wanted, words_asked
-from studio.book.outline import Chapter, chapters
+from studio.book.outline import chapters
+from studio.book.plan import Chapter
 
 
 def numbers(plan: list[Chapter]) -> list[int | None]:

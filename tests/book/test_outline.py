@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.book.outline import STATUSES, Chapter, board, chapter_of, chapters, number_of
+from studio.book.outline import board, chapter_of, chapters, number_of
 from studio.book.outline_lines import chapter_mark, lines_of, stated_cause, stated_status, status_of, title_of
-from studio.book.targets import Target, find_target, plain_target
+from studio.book.plan import STATUSES, Chapter, Target
+from studio.book.targets import find_target, plain_target
 
 T = Target(3_000, 4_000)
 

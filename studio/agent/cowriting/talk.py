@@ -1,6 +1,6 @@
 """Co-writing as a run carries it out: a reply without a tool call is a turn, and then it is the author's.
 
-Where the talk stands is a fold of events (`cowriting`); here is what is due between two calls, and the words for it.
+Where the talk stands is a fold of events (`stage`); here is what is due between two calls, and the words for it.
 """
 
 import asyncio

@@ -11,6 +11,7 @@ from studio.agent.facts.nouns import Nouns
 from studio.agent.facts.tokens import Token, tokens
 from studio.agent.facts.words import fact_words
 from studio.book.merge import sentences
+from studio.book.names import is_chapter
 from studio.book.words import IDEOGRAPH
 
 _HAN_RUN = re.compile(rf"[{IDEOGRAPH}]+")
@@ -127,7 +128,7 @@ def _chinese(sentence: str, others: Mapping[str, str], seen: set[str]) -> Iterat
 
 def _sources(file: str, book: Mapping[str, str]) -> list[str]:
     """The other files from which the book could know a name as well: for a chapter those before it, else the plan."""
-    plan = [name for name in book if name == "outline.md" or "/" in name]
+    plan = [name for name in book if not is_chapter(name)]
     if file in plan:
         return [name for name in plan if name != file]
     names = list(book)

@@ -30,6 +30,7 @@ from studio.agent.guided.words import (
 from studio.agent.open_book import OpenBook
 from studio.agent.prompts import guided_examples, prompt
 from studio.backends.backend import Message, Sampling
+from studio.book.names import OUTLINE
 from studio.book.words import count_words
 
 DEFAULT_CHAPTERS = 3
@@ -102,7 +103,7 @@ class Asks:
             lines = trim_list(text, count, spare)
             listing = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
             content = f"# {title}\n\n{wish}\n\n## Chapters\n\n{listing}\n"
-            return call_of("write_file", filename="outline.md", content=content, mode="create")
+            return call_of("write_file", filename=OUTLINE, content=content, mode="create")
 
         # Some more than are wanted: of those that are alike one is taken.
         return Work(

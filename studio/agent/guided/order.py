@@ -24,6 +24,7 @@ from studio.backends.backend import Backend, Message, Reply
 from studio.book.history import AGENT, of_file
 from studio.book.journal import sha256_of
 from studio.book.layout import load_settings
+from studio.book.names import OUTLINE
 from studio.book.outline import chapters as chapters_of
 from studio.book.plan import Chapter as Planned
 from studio.book.provenance import provenance
@@ -71,7 +72,7 @@ class Guide:
         title = book.conversation.title or book.settings.title
         if not title:
             return self._asks.title()
-        outline = book.folder.read("outline.md")
+        outline = book.folder.read(OUTLINE)
         if not (outline or "").strip():
             return self._asks.outline(title)
         headings = chapter_titles(outline or "") or [title]

@@ -13,7 +13,7 @@ from studio.agent.tool import Tool, ToolContext, ToolRefused
 from studio.backends.backend import Message
 from studio.book.journal import sha256_of
 from studio.book.layout import load_settings, reading_order
-from studio.book.names import is_chapter
+from studio.book.names import OUTLINE, is_chapter
 from studio.book.texts import readable
 from studio.book.words import count_words
 from studio.errors import BookError, BookUnsaved, ContextOverflow
@@ -128,7 +128,7 @@ def _requests(context: ToolContext, file: str, text: str) -> Iterator[list[Messa
     """What the reader is shown, from all there is to the chapter alone."""
     criteria = "\n".join(f"- {name}: {question}" for name, question in rubric().items())
     system = Message(role="system", text=prompt("review", criteria=criteria))
-    outline = _section("The outline of the book", readable(context.folder, "outline.md"))
+    outline = _section("The outline of the book", readable(context.folder, OUTLINE))
     bible = "".join(_section(name, body) for name, body in _bible(context))
     tail = _section("How the chapter before ends", _tail(context, file))
     for parts in ([outline, bible, tail], [outline, tail], [tail], []):
