@@ -237,7 +237,7 @@ def _tail(text: str) -> str:
 def _is_json(arguments: str) -> bool:
     try:
         json.loads(arguments, strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):  # a model that opens one bracket after another comes to its limit so
         return False
     return True
 

@@ -207,6 +207,12 @@ async def test_a_whole_call_at_the_limit_of_a_reply_s_length_is_carried_out(play
     assert (book.code, len(book.requests), book.files) == (0, 2, only())
 
 
+async def test_brackets_up_to_the_limit_of_a_reply_s_length_are_half_a_call(play: Play) -> None:
+    opening = Answer([Wire.call('{"filename":' + "[" * 50_000, name="write_file"), Wire.delta("length"), Wire.DONE])
+    book = await play(opening, writes())
+    assert (book.code, book.failure, book.files) == (0, "", only())
+
+
 @pytest.mark.parametrize("reason", ["stop", "tool_calls"])
 async def test_half_a_chapter_is_never_taken_for_the_whole_of_it(reason: str, play: Play) -> None:
     book = await play(Answer([*HALF, Wire.delta(reason), Wire.DONE]), writes(REST, mode="append", id="b"))

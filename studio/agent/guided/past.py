@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 from studio import events as ev
+from studio.backends.partial_json import parse_arguments
 
 MARK = "guided_"  # begins the ids of the calls that the studio makes on a model's words
 
@@ -37,7 +38,6 @@ def call_of(name: str, **arguments: str) -> ev.ToolCall:
 
 def _file(call: ev.ToolCall) -> str:
     try:
-        arguments = json.loads(call.arguments)
+        return str(parse_arguments(call.arguments).get("filename", ""))
     except ValueError:  # of a damaged record
         return ""
-    return str(arguments.get("filename", "")) if isinstance(arguments, dict) else ""
