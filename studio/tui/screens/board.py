@@ -114,6 +114,7 @@ class BoardScreen(Screen[str]):
         self._writing = writing
         self._told = told
         self._board: Board | None = None
+        self._marked = ""  # the file that is shown as being written
         self._tab = CHAPTERS
         self._as_rows = False
         self._is_looking = self._is_stale = False
@@ -147,7 +148,7 @@ class BoardScreen(Screen[str]):
     def _hear(self, came: Sequence[ev.Event]) -> None:
         if any(isinstance(event, (*KINDS, ev.StepFinished)) for event in came):
             self._look()
-        elif self._board is not None:
+        elif self._writing() != self._marked:
             self._show_chapters()
 
     @work(group="look")
@@ -194,7 +195,8 @@ class BoardScreen(Screen[str]):
 
     def _show_chapters(self) -> None:
         if self._board is not None:
-            self.query_one(ChapterBoard).show(self._board.cards, self._writing())
+            self._marked = self._writing()
+            self.query_one(ChapterBoard).show(self._board.cards, self._marked)
 
     def _lay_out(self) -> None:
         """Show what belongs to the tab, give it the keys, and only then hide the rest: the keys go nowhere else."""
