@@ -121,8 +121,8 @@ class Progress:
                 self._go_on()
             case ev.QuestionAsked(text=text, waits=True):
                 self.state, self.detail = "asking", text
-            case ev.AnswerGiven(id=""):
-                self.state, self.detail = "working", ""
+            case ev.AnswerGiven(id="") if self.state == "asking":  # one that is paused goes on when it is resumed
+                self._go_on()
             case ev.BackendFault(retry_in=float(wait)):
                 self.state, self.detail, self.retry_at = "retrying", event.error, event.at + wait
             case ev.RunFinished(reason=reason):
@@ -133,7 +133,10 @@ class Progress:
                 pass
 
     def _go_on(self) -> None:
-        self.state, self.detail = "turn" if self.cowriting.is_authors_turn else "working", ""
+        if self.questions.waiting:
+            self.state, self.detail = "asking", self.questions.waiting.text
+        else:
+            self.state, self.detail = "turn" if self.cowriting.is_authors_turn else "working", ""
 
     def _use(self, event: ev.RunStarted | ev.BackendSwitched) -> None:
         if (event.backend, event.base_url) != (self.backend, self.base_url):

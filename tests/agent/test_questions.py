@@ -280,3 +280,17 @@ async def test_the_run_s_own_question_waits(stage: Stage) -> None:
     assert [(event.id, event.waits) for event in asked] == [("1.0", False), ("", True)]
     assert [event.id for event in book.of(ev.AnswerGiven)] == [""], "what holds the run up is answered first"
     assert "Write chapter one." in book.told(5)
+
+
+def test_an_answer_does_not_end_a_pause_and_a_pause_no_question() -> None:
+    progress = Progress()
+    for event, state in (
+        (ev.QuestionAsked(text=WHEN), "asking"),
+        (ev.Paused(why="the author paused"), "paused"),
+        (ev.Resumed(), "asking"),
+        (ev.Paused(why="the author paused"), "paused"),
+        (ev.AnswerGiven(text="1912"), "paused"),
+        (ev.Resumed(), "working"),
+    ):
+        progress.apply(event)
+        assert progress.state == state
