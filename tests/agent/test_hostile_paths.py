@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from studio import events as ev
 from studio.agent import toolbox
-from studio.agent.memory import message as memory
+from studio.agent.memory.message import Material, compressed_message
 from studio.agent.open_book import OpenBook
 from studio.agent.tool import ToolContext
 from studio.agent.tools.list_files import listing
@@ -182,8 +182,8 @@ async def test_a_file_in_another_encoding_is_left_out_of_searches_and_summaries(
         ev.ToolCall(id="1", name="search_files", arguments='{"query": "plan"}'), context_of(book, 1)
     )
     files = [(name, text) for name, text in texts(book.folder) if text is not None]
-    material = memory.Material(digest="So far.", notes=[], files=files, listing=listing(context_of(book, 2)))
-    summary = memory.compressed_message(material, 2_000, len)
+    material = Material(digest="So far.", notes=[], files=files, listing=listing(context_of(book, 2)))
+    summary = compressed_message(material, 2_000, len)
     await book.close()
     assert found == (True, "outline.md:1: The plan.")
     assert "The plan." in summary and "bible/old.md: not UTF-8 text" in summary

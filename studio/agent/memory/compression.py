@@ -13,8 +13,8 @@ from studio import events as ev
 from studio.agent import toolbox
 from studio.agent.conversation import Conversation
 from studio.agent.cowriting.stage import Stage
-from studio.agent.memory import check as memory_check
 from studio.agent.memory import recall
+from studio.agent.memory.check import check
 from studio.agent.memory.edits import sentences_there
 from studio.agent.memory.message import (
     NOTES_PART,
@@ -310,7 +310,7 @@ class Compression:
                 break
             room -= after - fixed - most
         self._made = (0, "")
-        checked = await memory_check.check(book, [*(one.text for one in messages[1:2]), text], backend.context)
+        checked = await check(book, [*(one.text for one in messages[1:2]), text], backend.context)
         text = recall.with_index(text, checked.missing)
         after = backend.count([*messages[:2], Message(role="user", text=text)], toolbox.SPECS)
         book.record(ev.ContextCompressed(before=plan.before, after=after, summary=text, digest=digest))
