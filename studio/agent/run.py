@@ -361,7 +361,8 @@ class Run:
         self._disk.worked()
         conversation, backend = self._book.conversation, self._backend
         usage = conversation.usage or ev.Usage(estimated=True)
-        done = self._book.gates.becomes_done(self._is_short) if self._book.gates.has_drafts else ()
+        gates = self._book.gates
+        done = gates.becomes_done(self._is_short, is_planned=backend.guided) if gates.has_drafts else ()
         ahead = self._book.progress.pace.ahead()
         self._record(
             ev.StepFinished(
