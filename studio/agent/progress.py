@@ -117,12 +117,14 @@ class Progress:
                 self.state, self.detail, self.paused_by = "paused", describe_pause(event), by
             case ev.Resumed() | ev.TurnEnded():
                 self._go_on()
-            case ev.NoteGiven() | ev.CowritingEnded() if self.state == "turn":
+            case ev.NoteGiven() if self.state == "turn":
+                self._go_on()
+            case ev.CowritingEnded() if self.state in ("turn", "asking"):
                 self._go_on()
             case ev.QuestionAsked(text=text, waits=True):
                 self.state, self.detail = "asking", text
-            case ev.AnswerGiven(id=""):
-                self.state, self.detail = "working", ""
+            case ev.AnswerGiven(id="") if self.state == "asking":
+                self._go_on()
             case ev.BackendFault(retry_in=float(wait)):
                 self.state, self.detail, self.retry_at = "retrying", event.error, event.at + wait
             case ev.RunFinished(reason=reason):
@@ -133,6 +135,9 @@ class Progress:
                 pass
 
     def _go_on(self) -> None:
+        if (waiting := self.questions.waiting) is not None:
+            self.state, self.detail = "asking", waiting.text
+            return
         self.state, self.detail = "turn" if self.cowriting.is_authors_turn else "working", ""
 
     def _use(self, event: ev.RunStarted | ev.BackendSwitched) -> None:

@@ -275,6 +275,8 @@ class Run:
             self._begin()
         elif self._compression.is_asked:
             await self._compression.carry_out()
+        elif (asked_before := self._book.steering.questions.waiting) is not None:
+            await self._ask(asked_before.text)  # in an earlier run
         elif conversation.idle_replies > NUDGES:
             await self._ask(
                 f"The agent has answered {conversation.idle_replies} times without writing anything. "

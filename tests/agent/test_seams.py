@@ -4,10 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from played_book import Played, Stage
+from loopback import Wire
+from played_book import Played, Stage, writes
 from small_model import SmallModel, prose, sentence
 
 from studio import events as ev
+from studio.agent.progress import Progress
 from studio.agent.run import Run
 from studio.book import layout
 
@@ -62,3 +64,50 @@ async def test_in_guided_mode_the_gate_holds_however_often_a_chapter_is_read(sta
     book = await stage.play(guided=True, steps=60, gate="chapter", stays=True, author=goes_on)
     assert book.code == 0
     assert chapters_and_stops(book) == [ONE, "stop", TWO, "stop", THREE, "stop"]
+
+
+def test_an_answer_given_while_the_run_stands_paused_does_not_make_it_go_on() -> None:
+    progress = Progress()
+    states = []
+    for event in [
+        ev.QuestionAsked(text="What now?"),
+        ev.Paused(why="the author paused"),
+        ev.Resumed(),
+        ev.Paused(why="the author paused"),
+        ev.AnswerGiven(text="Write."),
+        ev.Resumed(),
+    ]:
+        progress.apply(event)
+        states.append(progress.state)
+    assert states == ["asking", "paused", "asking", "paused", "paused", "working"]
+
+
+async def test_go_ends_a_question_that_holds_up_the_talk(stage: Stage) -> None:
+    def author(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.QuestionAsked | ev.Paused):
+            later(run.go if isinstance(event, ev.QuestionAsked) else run.resume)
+
+    book = await stage.play(*[Wire.reply(" ")] * 8, writes(), cowrite=True, stays=True, author=author, within=8)
+    assert book.code == 0
+    assert len(book.of(ev.QuestionAsked)) == 1
+
+
+async def test_a_question_of_the_run_is_waited_for_over_a_crash_whatever_was_noted(stage: Stage) -> None:
+    talk = [Wire.reply("Shall I begin?")] * 4
+
+    def notes(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.QuestionAsked):
+            later(run.note, "By the way: no ships.")
+        elif isinstance(event, ev.NoteGiven):
+            later(run.stop)
+
+    assert (await stage.play(*talk, stays=True, author=notes)).code == 3
+
+    def answers(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.QuestionAsked):
+            later(run.answer, "Write chapter one.")
+
+    book = await stage.play(writes(), stays=True, author=answers)
+    assert book.code == 0
+    assert [event.text for event in book.of(ev.AnswerGiven)] == ["Write chapter one."]
+    assert "no ships" in book.told(0) and "Write chapter one." in book.told(0)
