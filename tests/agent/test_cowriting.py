@@ -129,7 +129,7 @@ def test_the_author_s_turn_is_no_work() -> None:
     told = [started, BEGUN, *turn(), started, ev.Resumed(), NOTE, *turn(9, step=2), GO]
     for number, event in enumerate(told):
         # A second between the events; an hour of the author's in each turn.
-        at = number + 3600.0 * sum(isinstance(one, ev.TurnEnded) for one in told[:number])
+        at = number + 1 + 3600.0 * sum(isinstance(one, ev.TurnEnded) for one in told[:number])
         spending.apply(msgspec.structs.replace(event, seq=number + 1, at=at))
     assert spending.seconds == 8.0
 
