@@ -242,6 +242,7 @@ class Run:
             keep_partial(conversation, "the studio was closed", self._record)
         if self._backend.model:
             self._in_use.announce()  # else only the server can say what it serves
+        self._talk.start()
         if was_paused:
             self._record(ev.Resumed())
         self._is_settled = True

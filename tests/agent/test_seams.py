@@ -111,3 +111,20 @@ async def test_a_question_of_the_run_is_waited_for_over_a_crash_whatever_was_not
     assert book.code == 0
     assert [event.text for event in book.of(ev.AnswerGiven)] == ["Write chapter one."]
     assert "no ships" in book.told(0) and "Write chapter one." in book.told(0)
+
+
+async def test_go_can_be_said_before_the_backend_is_there(stage: Stage) -> None:
+    """Its model may have to be fetched first, which takes minutes; the desk knows of the talk by its event."""
+    stage.routes["/v1/models"] = Wire.json({"data": [{"id": "m"}]})
+    seen: list[str] = []
+
+    def author(run: Run, event: ev.Event) -> None:
+        seen.append(type(event).__name__)
+        if isinstance(event, ev.CowritingStarted):
+            later(run.go)
+
+    book = await stage.play(writes(), cowrite=True, model="", author=author)
+    assert book.code == 0
+    assert seen.index("CowritingStarted") < seen.index("RunStarted")
+    assert book.kinds.count("cowriting_started") == book.kinds.count("cowriting_ended") == 1
+    assert "The author says go" in book.told(0)
