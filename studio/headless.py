@@ -284,7 +284,7 @@ class _Waiting:
                     self._run.stop()
             case ev.Resumed():
                 self._is_paused = False
-            case ev.AnswerGiven(id=""):
+            case ev.AnswerGiven(id="") | ev.CowritingEnded():
                 self._is_asked = False
             case _:
                 pass

@@ -106,9 +106,12 @@ class BackendInUse:
         # A step is finished by the backend that made it: its price counts, and its window is known. Not if it can't.
         is_between = conversation.step_finished or not conversation.replied
         if self._next is not None and (is_between or self._is_stuck or self._retries.failing):
-            self._remind(self._next)
-            await self._fit_into(self._next)
-            before, self.now, self._next = self.now, self._next, None
+            coming = None
+            while coming is not self._next:  # the author may change to yet another while it is fitted
+                coming = self._next
+                self._remind(coming)
+                await self._fit_into(coming)
+            before, self.now, self._next = self.now, coming, None
             self.is_prepared, self._is_stuck = True, False
             self._retries.switched()
             if self._is_announced:

@@ -5,11 +5,12 @@ one that the agent began by `write_file`; what the author alone wrote is none. I
 is revised in it later, with the first finished step
 
 - that begins another chapter; or
-- after which it stands at its length (not short of what the outline, or else the book, asks for; in guided mode: the
-  studio has another chapter to write next), and no reading of it is to come. One is to come while it was read less
-  often than the chapter begun before it, or read and not revised since; none after the last round that the book
-  allows, nor after a reading that was refused. So an agent that has its chapters read is not stopped between the draft
-  and what comes of the readings, from the second chapter on, and one that does not is not waited for in vain.
+- after which it stands at its length (not short of what the outline, or else the book, asks for), and no reading of it
+  is to come. In guided mode the studio knows that: its next work is for another chapter, or for none. Else one is to
+  come while it was read less often than the chapter begun before it, or read and not revised since; none after the last
+  round that the book allows, nor after a reading that was refused. So an agent that has its chapters read is not
+  stopped between the draft and what comes of the readings, from the second chapter on, and one that does not is not
+  waited for in vain.
 
 What became done is said by `step_finished`, so that a replay need not judge anew. The stop is owed from there until a
 pause that is the gate's (or a limit's: the run stands as well), or until the next step has begun.
@@ -142,16 +143,19 @@ class Gates:
 
     # --- what is due ----------------------------------------------------------------------------------------------
 
-    def becomes_done(self, is_short: Callable[[str], bool]) -> tuple[str, ...]:
+    def becomes_done(self, is_short: Callable[[str], bool], *, is_planned: bool = False) -> tuple[str, ...]:
         """The chapters that are done now that a step finishes, in the order they were begun.
 
         Args:
             is_short: whether more of a chapter's text is to come.
+            is_planned: the studio orders the work, and `is_short` knows of the readings to come as well.
         """
         return tuple(
             file
             for file, draft in self._drafts.items()
-            if draft.is_left or draft.is_read_out or not (self._awaits_reading(draft) or is_short(file))
+            if draft.is_left
+            or draft.is_read_out
+            or not ((not is_planned and self._awaits_reading(draft)) or is_short(file))
         )
 
     def _awaits_reading(self, draft: _Draft) -> bool:

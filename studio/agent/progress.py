@@ -117,7 +117,9 @@ class Progress:
                 self.state, self.detail, self.paused_by = "paused", describe_pause(event), by
             case ev.Resumed() | ev.TurnEnded():
                 self._go_on()
-            case ev.NoteGiven() | ev.CowritingEnded() if self.state == "turn":
+            case ev.NoteGiven() if self.state == "turn":
+                self._go_on()
+            case ev.CowritingEnded() if self.state in ("turn", "asking"):
                 self._go_on()
             case ev.QuestionAsked(text=text, waits=True):
                 self.state, self.detail = "asking", text

@@ -63,6 +63,8 @@ class Questions:
             case ev.AnswerGiven(id=""):
                 self.answered = (self.waiting.text, event.text) if self.waiting else None
                 self.waiting = None
+            case ev.CowritingEnded():
+                self.waiting = self.answered = None  # what the agent is to do now is said
             case ev.AnswerGiven(id=id_):
                 self._queued = [question for question in self._queued if question.id != id_]
             case ev.StepStarted(told=told) if told:

@@ -242,6 +242,7 @@ class Run:
             keep_partial(conversation, "the studio was closed", self._record)
         if self._backend.model:
             self._in_use.announce()  # else only the server can say what it serves
+        self._talk.start()
         if was_paused:
             self._record(ev.Resumed())
         self._is_settled = True
@@ -275,6 +276,8 @@ class Run:
             self._begin()
         elif self._compression.is_asked:
             await self._compression.carry_out()
+        elif (asked_before := self._book.steering.questions.waiting) is not None:
+            await self._ask(asked_before.text)  # in an earlier run
         elif conversation.idle_replies > NUDGES:
             await self._ask(
                 f"The agent has answered {conversation.idle_replies} times without writing anything. "
@@ -382,5 +385,5 @@ class Run:
         book = self._book
         if self._backend.guided:
             under_way = await self._guide.works_on()
-            return book.gates.becomes_done(lambda file: file == under_way)
+            return book.gates.becomes_done(lambda file: file == under_way, is_planned=True)
         return book.gates.becomes_done(lambda file: is_short(book.folder, book.settings, file))

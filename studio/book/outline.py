@@ -234,6 +234,14 @@ def _filled(known: Chapter, other: Chapter) -> Chapter:
     return msgspec.structs.replace(known, **blanks)
 
 
+def place_of(outline: str, chapter: Chapter) -> int:
+    """Where in the text of an outline the line of one of its chapters begins, in characters."""
+    line = next(islice(lines_of(outline), chapter.line, None), None)
+    if line is None:
+        return 0
+    return next((at.start() for at in re.finditer(rf"(?m)^{re.escape(line.raw)}$", outline)), 0)
+
+
 # --- the outline and the disk -------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,13 +90,30 @@ def test_what_is_shortened_keeps_both_ends_and_says_so(text: str, room: int) -> 
     assert text.endswith(tail_of(text, room, tokens_of)) and tokens_of(tail_of(text, room, tokens_of)) <= room
 
 
-def test_an_outline_that_is_too_long_shows_what_comes_next() -> None:
-    outline = "# The Plan\n\n" + "\n".join(f"{number}. Chapter of the {number}th tide" for number in range(1, 100))
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{0}. The {0}th tide",
+        "## Chapter {0}: The {0}th tide",
+        "| {0} | The {0}th tide | 3,000 |",
+        "## 第{0}章 Tide {0}",
+    ],
+)
+def test_an_outline_that_is_too_long_shows_what_comes_next(line: str) -> None:
+    head = "---\ntitle: x\n---\n\n# The Plan\n\n<!-- mine,\nnot yours -->\n\n"
+    if line.startswith("|"):
+        head += "| No. | Chapter | Words |\n|---|---|---|\n"
+    outline = head + "\n".join(line.format(number) for number in range(1, 100))
     chapters = chapters_of([(f"chapter_{number:02}.md", "Text.") for number in range(1, 41)] + [("ideas.md", "x")])
-    entry = next_entry(outline, chapters)
-    assert entry is not None and entry.group() == "41. Chapter of the 41th tide"
-    excerpt = outline_excerpt(outline, 150, tokens_of, following=entry)
-    assert "# The Plan" in excerpt and "41. Chapter of the 41th tide" in excerpt and tokens_of(excerpt) <= 160
+    start, entry = next_entry(outline, chapters)
+    assert entry == line.format(41) and outline[start:].startswith(entry)
+    excerpt = outline_excerpt(outline, 200, tokens_of, start=start)
+    assert "# The Plan" in excerpt and entry in excerpt and tokens_of(excerpt) <= 210
+
+
+def test_an_outline_of_which_all_is_written_is_shown_from_its_beginning() -> None:
+    assert next_entry("# Plan\n\n1. Ebb\n2. Flow\n", [("chapter_01.md", "x"), ("chapter_02.md", "x")]) == (0, "")
+    assert next_entry("No list of anything.", []) == (0, "")
 
 
 calls = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2_000)), min_size=1, max_size=15)

@@ -41,20 +41,19 @@ class Talk:
 
     def begin(self) -> str:
         """The author's wish as the first message has it, with the talk begun if there is to be one."""
-        wish = self._book.settings.prompt
-        if self._state.stage is Stage.OFF and not self._book.settings.cowrite:
-            return prompt("brief", prompt=wish)
-        self._start()
-        return prompt("brief_cowriting", prompt=wish)
+        self.start()
+        name = "brief" if self._state.stage is Stage.OFF else "brief_cowriting"
+        return prompt(name, prompt=self._book.settings.prompt)
 
-    def _start(self) -> None:
-        if self._state.stage is Stage.OFF:
-            self._book.record(ev.CowritingStarted())
+    def start(self) -> None:
+        """Begin the talk of a book that is to have one: go can be said before the backend is there."""
+        book = self._book
+        if book.settings.cowrite and not book.conversation.messages and self._state.stage is Stage.OFF:
+            book.record(ev.CowritingStarted())
 
     def go(self) -> None:
         """The author says go; nothing happens where there is no talk to end."""
-        if self._book.settings.cowrite and not self._book.conversation.messages:
-            self._start()
+        self.start()
         if self._state.is_open:
             self._book.record(ev.CowritingEnded())
             self._controls.wake()
@@ -82,8 +81,9 @@ class Talk:
         text = await asyncio.to_thread(lambda: transcript(book.settings.prompt, book.journal.read()))
         self._is_kept = True
         try:
-            name = next(name for name in names() if book.folder.read(name) is None)
-            if text:
+            there = set(book.folder.names())
+            name = next((name for name in names() if name not in there), "")
+            if text and name:
                 await book.manuscript.write(RECORD_ID, name, text, "create", lambda written: "")
         except BookUnsaved:
             self._is_kept = False

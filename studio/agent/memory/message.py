@@ -11,8 +11,11 @@ import msgspec
 
 from studio import events as ev
 from studio.agent.memory.edits import shown_edits
+from studio.agent.planned import missing
 from studio.agent.prompts import prompt
 from studio.book.names import is_chapter
+from studio.book.outline import chapters as chapters_in
+from studio.book.outline import place_of
 
 TokensOf = Callable[[str], int]
 
@@ -31,7 +34,6 @@ _LONGEST_PINNED = 40_000  # tokens
 _OUTLINE, _LAST = 0.45, 0.3  # of the pinned files' room; the bible takes the rest, and what these leave
 _SMALLEST = 40  # tokens; less of a file is not worth its heading
 
-_ENTRY = re.compile(r"^(?:#+\s*|[-*]\s*)?(?:\**chapter\s+)?\**(\d+)\s*[.):–—-].*$", re.IGNORECASE | re.MULTILINE)
 _NUMBER = re.compile(r"\d+")
 
 
@@ -133,7 +135,7 @@ def _pinned(files: Sequence[tuple[str, str]], room: int, tokens_of: TokensOf) ->
     chapters = chapters_of(files)
     outline = dict(files).get("outline.md", "")
     if outline.strip() and _OUTLINE * left >= _SMALLEST:
-        excerpt = outline_excerpt(outline, round(_OUTLINE * left), tokens_of, following=next_entry(outline, chapters))
+        excerpt = outline_excerpt(outline, round(_OUTLINE * left), tokens_of, start=next_entry(outline, chapters)[0])
         take("outline.md, as it stands on disk", excerpt)
     if chapters and _LAST * room >= _SMALLEST:
         name, text = chapters[-1]
@@ -153,15 +155,17 @@ def chapters_of(files: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [one for one in found if _NUMBER.search(one[0])] or found
 
 
-def next_entry(outline: str, chapters: Sequence[tuple[str, str]]) -> re.Match[str] | None:
-    """The outline's line for the first chapter that is not written; None when all are, or none is numbered."""
-    written = {int(match.group()) for name, _ in chapters if (match := _NUMBER.search(name))}
-    return next((match for match in _ENTRY.finditer(outline) if int(match.group(1)) not in written), None)
+def next_entry(outline: str, chapters: Sequence[tuple[str, str]]) -> tuple[int, str]:
+    """Where the outline comes to the first chapter that is not written, and its line; (0, "") when all are."""
+    lacking = missing(chapters_in(outline), [name for name, _ in chapters])
+    if not lacking:
+        return 0, ""
+    start = place_of(outline, lacking[0])
+    return start, outline[start:].partition("\n")[0]
 
 
-def outline_excerpt(outline: str, room: int, tokens_of: TokensOf, *, following: re.Match[str] | None = None) -> str:
-    """An outline whole if it fits; else its beginning, and what stands from the line `following` on."""
-    start = following.start() if following is not None else 0
+def outline_excerpt(outline: str, room: int, tokens_of: TokensOf, *, start: int = 0) -> str:
+    """An outline whole if it fits; else its beginning, and what stands from `start` on."""
     if tokens_of(outline) <= room or not start:
         return shortened(outline, room, tokens_of)
     return (

@@ -120,8 +120,8 @@ def mechanical_summary(
     chapters = chapters_of(files)
     outline = dict(files).get("outline.md", "")
     ending = []
-    if (entry := next_entry(outline, chapters)) is not None:
-        ending.append(f"Next in the outline: {entry.group().strip('#*- ')[:300]}")
+    if entry := next_entry(outline, chapters)[1].strip("#*-| "):
+        ending.append(f"Next in the outline: {entry[:300]}")
     if question:
         ending.append(f"Open question to the author: {question[:600]}")
     last = done.splitlines()[-_DONE_LAST:]

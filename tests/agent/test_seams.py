@@ -1,0 +1,130 @@
+"""Where one way of steering a run meets another: gates, questions, the talk before the book, guided mode."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from loopback import Wire
+from played_book import Played, Stage, writes
+from small_model import SmallModel, prose, sentence
+
+from studio import events as ev
+from studio.agent.progress import Progress
+from studio.agent.run import Run
+from studio.book import layout
+
+ONE, TWO, THREE = "chapter_01.md", "chapter_02.md", "chapter_03.md"
+TWICE = " ".join(sentence(f"twice.{number}") for number in range(9))
+
+
+def later(do: Any, *arguments: Any) -> None:
+    asyncio.get_running_loop().call_soon(do, *arguments)
+
+
+def goes_on(run: Run, event: ev.Event) -> None:
+    if isinstance(event, ev.Paused):
+        later(run.resume)
+
+
+def repeating(number: int, begun: str) -> str:
+    """The first chapter says a long passage twice; asked for other words it has some."""
+    if number != 1 or len(begun) > 100:
+        return " " + prose(f"chapter {number}, after {len(begun)}")
+    return f" {prose('first')}\n\n{TWICE}\n\n{prose('first, on', 6)}\n\n{TWICE}\n\n{prose('first, end', 6)}"
+
+
+def chapters_and_stops(book: Played) -> list[str]:
+    """Which chapters were begun, and where the run stopped between them."""
+    order = [
+        "stop" if isinstance(event, ev.Paused) else event.file
+        for event in book.events
+        if isinstance(event, ev.Paused) or (isinstance(event, ev.FileWritten) and event.mode == "create")
+    ]
+    return [one for one in order if one == "stop" or one.startswith("chapter")]
+
+
+async def test_in_guided_mode_a_chapter_without_a_fault_stops_the_run_before_the_next_is_begun(stage: Stage) -> None:
+    """The last is read once, and those before it twice: no second reading of it is to come."""
+    stage.model = SmallModel(repeating)
+    book = await stage.play(
+        guided=True, wish="A sea story in three chapters", steps=60, gate="chapter", stays=True, author=goes_on
+    )
+    assert book.code == 0
+    assert [one.file for one in book.of(ev.ChapterReviewed)] == [ONE, ONE, TWO, TWO, THREE]
+    stops = [event.why.partition(":")[0] for event in book.of(ev.Paused)]
+    assert stops == [f"chapter {number} is done" for number in (1, 2, 3)]
+    assert chapters_and_stops(book) == [ONE, "stop", TWO, "stop", THREE, "stop"]
+
+
+@pytest.mark.parametrize("rounds", [0, 1])
+async def test_in_guided_mode_the_gate_holds_however_often_a_chapter_is_read(stage: Stage, rounds: int) -> None:
+    root = layout.create_book(stage.root.parent, "A sea story in three chapters", stage.root.name)
+    layout.update_settings(root, review_rounds=rounds)
+    stage.model = SmallModel(repeating)
+    book = await stage.play(guided=True, steps=60, gate="chapter", stays=True, author=goes_on)
+    assert book.code == 0
+    assert chapters_and_stops(book) == [ONE, "stop", TWO, "stop", THREE, "stop"]
+
+
+def test_an_answer_given_while_the_run_stands_paused_does_not_make_it_go_on() -> None:
+    progress = Progress()
+    states = []
+    for event in [
+        ev.QuestionAsked(text="What now?"),
+        ev.Paused(why="the author paused"),
+        ev.Resumed(),
+        ev.Paused(why="the author paused"),
+        ev.AnswerGiven(text="Write."),
+        ev.Resumed(),
+    ]:
+        progress.apply(event)
+        states.append(progress.state)
+    assert states == ["asking", "paused", "asking", "paused", "paused", "working"]
+
+
+async def test_go_ends_a_question_that_holds_up_the_talk(stage: Stage) -> None:
+    def author(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.QuestionAsked | ev.Paused):
+            later(run.go if isinstance(event, ev.QuestionAsked) else run.resume)
+
+    book = await stage.play(*[Wire.reply(" ")] * 8, writes(), cowrite=True, stays=True, author=author, within=8)
+    assert book.code == 0
+    assert len(book.of(ev.QuestionAsked)) == 1
+
+
+async def test_a_question_of_the_run_is_waited_for_over_a_crash_whatever_was_noted(stage: Stage) -> None:
+    talk = [Wire.reply("Shall I begin?")] * 4
+
+    def notes(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.QuestionAsked):
+            later(run.note, "By the way: no ships.")
+        elif isinstance(event, ev.NoteGiven):
+            later(run.stop)
+
+    assert (await stage.play(*talk, stays=True, author=notes)).code == 3
+
+    def answers(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.QuestionAsked):
+            later(run.answer, "Write chapter one.")
+
+    book = await stage.play(writes(), stays=True, author=answers)
+    assert book.code == 0
+    assert [event.text for event in book.of(ev.AnswerGiven)] == ["Write chapter one."]
+    assert "no ships" in book.told(0) and "Write chapter one." in book.told(0)
+
+
+async def test_go_can_be_said_before_the_backend_is_there(stage: Stage) -> None:
+    """Its model may have to be fetched first, which takes minutes; the desk knows of the talk by its event."""
+    stage.routes["/v1/models"] = Wire.json({"data": [{"id": "m"}]})
+    seen: list[str] = []
+
+    def author(run: Run, event: ev.Event) -> None:
+        seen.append(type(event).__name__)
+        if isinstance(event, ev.CowritingStarted):
+            later(run.go)
+
+    book = await stage.play(writes(), cowrite=True, model="", author=author)
+    assert book.code == 0
+    assert seen.index("CowritingStarted") < seen.index("RunStarted")
+    assert book.kinds.count("cowriting_started") == book.kinds.count("cowriting_ended") == 1
+    assert "The author says go" in book.told(0)
