@@ -21,7 +21,7 @@ from studio.book.words import count_words
 BIBLE = "bible/"
 
 _FIRST = ("characters", "people", "timeline", "threads", "world", "style")  # of the bible, as it is looked up
-_LONGEST = 200_000  # characters of a file that are shown
+_LONGEST = 40_000  # characters of a file that are shown
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +112,7 @@ def read_board(folder: Folder, known: Mapping[str, Known]) -> Board:
     """
     files = folder.names()
     bible = sorted((name for name in files if name.startswith(BIBLE)), key=_place)
-    sheets = [Sheet(name=name, text=readable(folder, name)[:_LONGEST]) for name in bible]
+    sheets = [Sheet(name=name, text=_beginning(readable(folder, name))) for name in bible]
     outline = readable(folder, OUTLINE) if OUTLINE in files else None
     return board_of(outline, files, known, load_settings(folder.root), lambda name: readable(folder, name), sheets)
 
@@ -120,3 +120,10 @@ def read_board(folder: Folder, known: Mapping[str, Known]) -> Board:
 def _place(name: str) -> tuple[int, str]:
     stem = name.removeprefix(BIBLE).removesuffix(".md").casefold()
     return _FIRST.index(stem) if stem in _FIRST else len(_FIRST), name
+
+
+def _beginning(text: str) -> str:
+    """A page is set in one go, and must not take long: what is beyond it is read in an editor."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]}\n\n… {len(text) - _LONGEST:,} more characters: e opens the file.\n"

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from studio import events as ev
+from studio.agent.gist import gist
 from studio.agent.planned import asked_of, plan_of
 from studio.book.files import Folder
 from studio.book.layout import BookSettings
@@ -184,7 +185,7 @@ class Gates:
         if not (self._is_finished and questions) or self._was_at_end:
             return ""
         these = f"{len(questions)} questions to you are" if len(questions) > 1 else "a question to you is"
-        shown = ", ".join(f"«{_gist(question)}»" for question in questions)
+        shown = ", ".join(f"«{gist(question, _GIST)}»" for question in questions)
         return f"the book is done and ends when you go on; {these} open: {shown}"
 
 
@@ -203,8 +204,3 @@ def is_short(folder: Folder, settings: BookSettings, file: str) -> bool:
 def _named(file: str) -> str:
     numbers = _NUMBER.findall(file)
     return f"chapter {int(numbers[0])}" if len(numbers) == 1 else file.removesuffix(".md")
-
-
-def _gist(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _GIST else text[: _GIST - 1] + "…"

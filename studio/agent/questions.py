@@ -4,6 +4,7 @@ The agent's are queued: it goes on, and the answer comes in a message. The run's
 """
 
 from studio import events as ev
+from studio.agent.gist import gist
 from studio.agent.prompts import prompt
 
 _REMINDED = 5  # questions, and characters of each, that a compressed conversation holds
@@ -44,7 +45,9 @@ class Questions:
 
     def reminders(self) -> list[str]:
         """What a compressed conversation says of the queued ones, that the agent may not ask again."""
-        return [f"(you asked, and no answer has come yet: {_gist(one.text)})" for one in self._queued[-_REMINDED:]]
+        return [
+            f"(you asked, and no answer has come yet: {gist(one.text, _GIST)})" for one in self._queued[-_REMINDED:]
+        ]
 
     def text_for(self, answer: ev.AnswerGiven) -> str:
         """The question that this answer, not taken in yet, is to; "" when it is not open."""
@@ -93,8 +96,3 @@ def put(question: str, id: str, questions: Questions, record: ev.Record, *, is_a
             return prompt("decide")
         record(ev.QuestionAsked(text=question, id=id, waits=False))
     return prompt("asked")
-
-
-def _gist(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _GIST else text[: _GIST - 1] + "…"

@@ -12,6 +12,7 @@ import msgspec
 
 from studio import events as ev
 from studio.agent.conversation import Conversation
+from studio.agent.gist import gist
 from studio.agent.limits.bounds import MOST_CALLS
 from studio.agent.prompts import prompt
 from studio.book.journal import sha256_of
@@ -221,7 +222,7 @@ class Loops:
                 f"The last {self._crowded} replies held more than {MOST_CALLS} calls each (now {len(self._calls)}).",
             )
         if self._failing:
-            answer = f"the last answer was: «{_gist(self._answer)}»"
+            answer = f"the last answer was: «{gist(self._answer, _QUOTED)}»"
             yield self._failing, FAILING, f"Every tool call of the last {self._failing} steps failed; {answer}."
         if len(self._troubles) >= TROUBLED:
             kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(self._troubles).most_common())
@@ -266,12 +267,7 @@ def _call(call: ev.ToolCall) -> Call:
     except (ValueError, RecursionError):
         arguments, same = None, call.arguments
     if isinstance(arguments, dict):
-        shown = ", ".join(f"{name}={_gist(str(value), 40)}" for name, value in sorted(arguments.items()))
+        shown = ", ".join(f"{name}={gist(str(value), 40)}" for name, value in sorted(arguments.items()))
     else:
         shown = call.arguments
-    return Call(call.name, _gist(shown), sha256_of(same))
-
-
-def _gist(text: str, most: int = _QUOTED) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return Call(call.name, gist(shown, _QUOTED), sha256_of(same))
