@@ -193,3 +193,18 @@ async def test_an_answer_to_no_question_is_a_note_at_the_end_of_the_book(stage: 
     assert [event.text for event in book.of(ev.NoteGiven)] == ["More gulls."]
     assert "More gulls." in book.told(3)
     assert [event.by for event in book.of(ev.Paused)] == ["gate", "gate"], "the question is still open"
+
+
+def test_a_question_that_an_older_studio_went_on_without_is_not_open_any_more() -> None:
+    progress = Progress()
+    for event in [
+        ev.QuestionAsked(text="What now?"),
+        ev.NoteGiven(text="No ships."),
+        ev.RunStarted(book="b", backend="b", model="m", context=9),
+        ev.StepStarted(step=2, limit=9),
+    ]:
+        progress.apply(event)
+    assert (progress.question, progress.state) == ("", "thinking")
+    progress.apply(ev.Paused(why="x"))
+    progress.apply(ev.Resumed())
+    assert progress.state == "working"
