@@ -35,6 +35,7 @@ WORDS = {"free": "nowhere by itself", "chapter": "after each chapter", "step": "
 _BEGINS = ("create", "overwrite", "append")  # modes of a write; an edit is made in what another hand began
 _NUMBER = re.compile(r"\d+")
 _GIST = 90  # characters of a question that the end of the book shows
+_SHOWN = 3  # questions of which it does
 
 
 class _Draft(msgspec.Struct):
@@ -185,7 +186,8 @@ class Gates:
         if not (self._is_finished and questions) or self._was_at_end:
             return ""
         these = f"{len(questions)} questions to you are" if len(questions) > 1 else "a question to you is"
-        shown = ", ".join(f"«{gist(question, _GIST)}»" for question in questions)
+        shown = ", ".join(f"«{gist(question, _GIST)}»" for question in questions[:_SHOWN])
+        shown += f", and {len(questions) - _SHOWN} more" if len(questions) > _SHOWN else ""
         return f"the book is done and ends when you go on; {these} open: {shown}"
 
 

@@ -70,7 +70,8 @@ class Questions:
                 self.waiting = self.answered = None  # what the agent is to do now is said
             case ev.AnswerGiven(id=id_):
                 self._queued = [question for question in self._queued if question.id != id_]
-            case ev.StepStarted(told=told) if told:
+            case ev.StepStarted(told=told):
+                self.waiting = None  # an older studio went on without its answer
                 # The agent is told that nobody is there to answer.
                 self._queued = [question for question in self._queued if question.seq not in told]
             case ev.ToolFinished(name="ask_author"):

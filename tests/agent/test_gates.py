@@ -307,3 +307,10 @@ async def test_guided_pieces_are_one_chapter_and_stop_when_it_was_read_and_mende
         assert looks == [1, 2], "it stops when the readings are over, not between them"
         assert played.kinds[-1] == "paused"
     assert (await stage.play(gate="chapter", guided=True, limits=Limits(steps=60))).code == 0
+
+
+def test_of_many_open_questions_the_end_of_the_book_shows_a_few() -> None:
+    gates = Gates()
+    gates.apply(ev.ToolFinished(id="f", name="finish", ok=True, result="Done."))
+    why = gates.due_at_end([f"Question {number}?" for number in range(1, 21)])
+    assert "20 questions to you are open" in why and why.endswith("«Question 3?», and 17 more")

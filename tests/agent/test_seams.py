@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from loopback import Wire
-from played_book import Played, Stage, writes
+from played_book import FINISH, Played, Stage, calls, writes
 from small_model import SmallModel, prose, sentence
 
 from studio import events as ev
+from studio.agent.open_book import OpenBook
 from studio.agent.progress import Progress
 from studio.agent.run import Run
 from studio.book import layout
@@ -128,3 +129,82 @@ async def test_go_can_be_said_before_the_backend_is_there(stage: Stage) -> None:
     assert seen.index("CowritingStarted") < seen.index("RunStarted")
     assert book.kinds.count("cowriting_started") == book.kinds.count("cowriting_ended") == 1
     assert "The author says go" in book.told(0)
+
+
+async def test_a_question_that_an_older_studio_waited_with_is_queued(stage: Stage) -> None:
+    root = layout.create_book(stage.root.parent, "A book about the tide", stage.root.name)
+    before = OpenBook.open(root)
+    call = ev.ToolCall(id="a", name="ask_author", arguments='{"question": "Does Mara live?"}')
+    for event in (
+        ev.RunStarted(book="tide", backend="openai", model="m", context=100_000),
+        ev.ConversationStarted(system="s", prompt="p"),
+        ev.StepStarted(step=1, limit=9),
+        ev.ReplyFinished(tool_calls=(call,), finish_reason="tool_calls"),
+        ev.ToolStarted(id="a", name="ask_author"),
+        ev.QuestionAsked(text="Does Mara live?"),
+    ):
+        before.record(event)
+    await before.close()
+
+    def author(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.FileWritten):
+            run.answer("She does.")
+
+    book = await stage.play(writes(), calls("list_files"), author=author)
+    assert (book.code, [event.waits for event in book.of(ev.QuestionAsked)]) == (0, [False])
+    assert [event.id for event in book.of(ev.AnswerGiven)] == ["1.0"]
+    assert book.told(1).startswith("You asked: Does Mara live?\nThe author answers: She does.")
+
+
+async def test_a_limit_in_the_talk_and_go_beside_it(stage: Stage) -> None:
+    """The author says go while the run stands at its limit of steps: it goes on with the book, not with the talk."""
+
+    def author(run: Run, event: ev.Event) -> None:
+        match event:
+            case ev.TurnEnded():
+                later(run.note, "No ships.")
+            case ev.Paused(by="limit") if run._book.progress.cowriting.is_open:
+                later(run.go)
+                later(run.resume)
+            case ev.Paused():
+                later(run.resume)
+
+    book = await stage.play(
+        Wire.reply("A ship."), writes(), cowrite=True, steps=1, gate="step", stays=True, author=author
+    )
+    assert book.code == 0
+    assert "No ships." in book.told(1) and "The author says go" in book.told(1)
+    assert [event.by for event in book.of(ev.Paused)] == ["limit", "limit"]
+
+
+async def test_an_answer_to_no_question_is_a_note_at_the_end_of_the_book(stage: Stage) -> None:
+    def author(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.Paused) and len(seen) < 1:
+            seen.append(event)
+            later(run.answer, "More gulls.", "99.9")
+            later(run.resume)
+        elif isinstance(event, ev.Paused):
+            later(run.resume)
+
+    seen: list[ev.Event] = []
+    asked = calls("ask_author", "q", question="Does Mara live?")
+    book = await stage.play(asked, writes(), FINISH, calls("list_files"), stays=True, author=author)
+    assert book.code == 0
+    assert [event.text for event in book.of(ev.NoteGiven)] == ["More gulls."]
+    assert "More gulls." in book.told(3)
+    assert [event.by for event in book.of(ev.Paused)] == ["gate", "gate"], "the question is still open"
+
+
+def test_a_question_that_an_older_studio_went_on_without_is_not_open_any_more() -> None:
+    progress = Progress()
+    for event in [
+        ev.QuestionAsked(text="What now?"),
+        ev.NoteGiven(text="No ships."),
+        ev.RunStarted(book="b", backend="b", model="m", context=9),
+        ev.StepStarted(step=2, limit=9),
+    ]:
+        progress.apply(event)
+    assert (progress.question, progress.state) == ("", "thinking")
+    progress.apply(ev.Paused(why="x"))
+    progress.apply(ev.Resumed())
+    assert progress.state == "working"

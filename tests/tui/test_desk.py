@@ -9,6 +9,7 @@ from textual.widgets import Input, OptionList
 
 from studio import events as ev
 from studio.agent.commands import BackendChoice
+from studio.agent.gates import Gates
 from studio.tui.app import StudioApp
 from studio.tui.screens.desk import DeskScreen
 from studio.tui.screens.help import HelpScreen
@@ -292,6 +293,24 @@ async def test_at_a_gate_the_desk_says_what_is_done_and_space_goes_on(
         await glass.shows(pilot, "‖ paused", "chapter 3 is done", "Space goes on", "Which year is it?")
         await pilot.press("space")
         await glass.until(pilot, lambda: salt.run.calls == [("resume", None)])
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL, (60, 16)])
+async def test_however_many_and_long_the_questions_a_pause_says_what_goes_on(
+    desk_of: DeskOf, salt: Any, glass: Any, size: tuple[int, int]
+) -> None:
+    asked = [f"{number}. " + "Is the tent grey or green? " * 45 for number in range(20)]
+    gates = Gates()
+    gates.apply(ev.ToolFinished(id="f", name="finish", ok=True, result="Done."))
+    app = desk_of(salt)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, glass)
+        salt.tell(*(queued(text, f"{number}.0") for number, text in enumerate(asked)))
+        salt.tell(ev.Paused(why=gates.due_at_end(asked), by="gate"))
+        await glass.shows(pilot, "the book is done and ends", "Space goes on", "(i answers")
+        await pilot.press("i")
+        await glass.shows(pilot, "? 1 of 20", "0. Is the tent")
+        await glass.hides(pilot, "Space goes on")
 
 
 async def test_another_backend_is_chosen_from_the_list(desk_of: DeskOf, salt: Any, glass: Any) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
@@ -12,6 +13,7 @@ from studio.tui.fit import fit, shown
 _DIGIT = re.compile("[0-9]")
 _LONGEST = 1_200  # characters of a question or an error
 _BESIDE = 170  # cells of a question while the run goes on: the desk is for reading what it writes
+_WHY, _BOTH = 220, 310  # cells of a pause's reason, and with the question below it: what goes on has to find room too
 _FAULT = 280  # cells of a fault: the line below it, with what the author can do, has to find room on the smallest desk
 
 
@@ -75,15 +77,19 @@ class Banner(Static):
         if progress.disk_fault:
             said = fit(" ".join(progress.disk_fault.split()), _FAULT)
             return "bad", "! disk", f"{said}\nThe run pauses after this reply; keep the studio open."
+        if question and answering:
+            return "", question, progress.question
+        if progress.state == "paused" and question:
+            why, asked = (" ".join(text.split()) for text in (progress.detail, progress.question))
+            why = fit(why, _WHY)
+            below = f"{question}  {fit(asked, _BOTH - cell_len(why))}\n(i answers, Tab there turns it to a note)"
+            return "", "‖ paused", f"{why}  —  Space goes on.\n{below}"
         if progress.state == "paused":
-            beside = f"\n{question}  {progress.question}\n(i answers, Tab there turns it to a note)" if question else ""
-            return "", "‖ paused", f"{progress.detail}  —  Space goes on.{beside}"
+            return "", "‖ paused", f"{progress.detail}  —  Space goes on."
         if progress.state == "turn":
             return "", "› your turn", "i answers; G, or the word go, has the book written."
         if progress.state == "retrying":
             return "bad", "! retrying", f"{_fault(progress)}\n{when} — r tries now, b another backend, Space pauses"
-        if question and answering:
-            return "", question, progress.question
         if question:
             short = fit(" ".join(progress.question.split()), _BESIDE)
             return "", question, f"{short}  —  i answers; the agent goes on."
