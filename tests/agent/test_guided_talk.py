@@ -53,6 +53,22 @@ async def test_what_the_author_said_is_part_of_the_wish_and_no_proposal_is_shown
     assert sampling.max_tokens is not None
 
 
+async def test_what_was_said_after_the_last_proposal_is_told_as_a_note(book: OpenBook) -> None:
+    talk(book)
+    book.record(ev.NoteGiven(text="She is called Anne."))
+    go(book)
+    assert guided_talk.notes(book) == ["She is called Anne."]
+
+
+async def test_what_a_reply_that_was_cut_was_told_is_in_no_proposal(book: OpenBook) -> None:
+    talk(book)
+    book.record(ev.NoteGiven(text="She is called Anne."))
+    book.record(ev.StepStarted(step=3, limit=9, told=book.steering.told()))
+    book.record(ev.ReplyCut(why="the author interrupted"))
+    go(book)
+    assert guided_talk.notes(book) == ["She is called Anne."]
+
+
 async def test_what_stands_is_kept_with_the_first_call_after_go(book: OpenBook) -> None:
     talk(book)
     assert guided_talk.kept(book) == () and guided_talk.premise(book) == ""

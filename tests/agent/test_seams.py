@@ -208,3 +208,28 @@ def test_a_question_that_an_older_studio_went_on_without_is_not_open_any_more() 
     progress.apply(ev.Paused(why="x"))
     progress.apply(ev.Resumed())
     assert progress.state == "working"
+
+
+async def test_in_guided_mode_go_at_once_writes_the_book_from_the_wish_alone(stage: Stage) -> None:
+    """There is no proposal to keep, and the gate holds as without a talk."""
+
+    def author(run: Run, event: ev.Event) -> None:
+        if isinstance(event, ev.CowritingStarted):
+            later(run.note, "The sea is called Anne.")
+            later(run.go)
+        goes_on(run, event)
+
+    model = stage.model = SmallModel()
+    book = await stage.play(
+        guided=True,
+        cowrite=True,
+        wish="A sea story in three chapters",
+        steps=60,
+        gate="chapter",
+        stays=True,
+        author=author,
+    )
+    assert (book.code, book.kinds.count("cowriting_ended")) == (0, 1)
+    assert "bible/premise.md" not in book.files
+    assert chapters_and_stops(book) == [ONE, "stop", TWO, "stop", THREE, "stop"]
+    assert any("called Anne" in asked.said for asked in model.of("chapter")), "what was said is not lost"

@@ -42,9 +42,11 @@ class Cowriting:
         self.stage = Stage.OFF
         self.has_replied = False  # a step has ended with no tool called, and no turn with it yet
         self.remarks = 0  # how often the author spoke before saying go
+        self.heard = 0  # of these, to how many a whole reply of the talk has come
         self.told_in = 0  # the step that told the agent to go
         self.kept = ""  # the file that the talk is kept in
         self._called = False  # the finished reply of this step has tool calls
+        self._told = 0  # remarks that the reply under way is told of, or was before
         self._unheard: set[int] = set()  # seqs of what the author said in the talk and no step has told
         self._go = 0  # seq of cowriting_ended
 
@@ -78,10 +80,12 @@ class Cowriting:
             case ev.StepStarted(step=step, told=told):
                 self.has_replied = self._called = False
                 self._unheard.difference_update(told)
+                self._told = self.remarks - len(self._unheard)
                 if self.stage is Stage.GO and self._go in told:
                     self.stage, self.told_in = Stage.OVER, step
             case ev.ReplyFinished(tool_calls=calls):
                 self._called = bool(calls)
+                self.heard = self._told if self.is_on else self.heard
             case ev.StepFinished():
                 self.has_replied = self.is_on and not self._called
             case ev.TurnEnded():

@@ -78,7 +78,7 @@ def kept(book: OpenBook) -> tuple[ev.ToolCall, ...]:
 def notes(book: OpenBook) -> list[str]:
     """What the author said and has not gone into the premise."""
     talk = book.progress.cowriting
-    return book.steering.notes[talk.remarks :] if talk.stage is Stage.OVER else book.steering.notes
+    return book.steering.notes[talk.heard :] if talk.stage is Stage.OVER else book.steering.notes
 
 
 def _is_first(book: OpenBook) -> bool:
