@@ -114,6 +114,8 @@ class Gates:
                 self._was_at_end = self.stands_at_end = self._is_finished and event.by == "gate"
             case ev.Resumed() | ev.RunFinished():
                 self.stands_at_end = False
+            case ev.RunStarted():
+                self._was_at_end = False  # to open a book is not to leave its questions unanswered
             case ev.GateChosen(gate=gate):
                 self.chosen = gate
             case _:
