@@ -247,7 +247,8 @@ class BoardScreen(Screen[str]):
     def action_tab(self, step: int) -> None:
         """Tab."""
         names = self._tabs
-        self._go_to(names[(names.index(self._tab) + step) % len(names)])
+        at = names.index(self._tab) if self._tab in names else 0  # its file may just have gone
+        self._go_to(names[(at + step) % len(names)])
 
     def action_choose_tab(self, number: int) -> None:
         """1-9."""
