@@ -65,7 +65,7 @@ class ChapterView(Horizontal):
             "  ",
             (card.entry.status, TINTS[card.entry.status]),
         )
-        self.border_subtitle = told_file(card, self.size.width - 8)
+        self.border_subtitle = Content.assemble(told_file(card, self.size.width - 8))
         leads = f"→ {card.chapter.cause}" if card.chapter.cause else "The outline says no more of it."
         told.show(card.chapter.text if card.chapter.text.strip() else leads)
         scores.update(told_scores(card, self.query_one("#scores").size.width - 2))

@@ -37,6 +37,7 @@ class Timeline(OptionList):
         background: $background;
         padding: 0;
         scrollbar-size-vertical: 1;
+        scrollbar-gutter: stable;
         &:focus {
             border: round $border; border-title-color: $foreground; border-title-style: bold;
             background-tint: $foreground 0%;
