@@ -54,7 +54,7 @@ class ChapterView(Horizontal):
         card = self._card
         told, scores = self.query_one("#told", Page), self.query_one("#scores", Static)
         if card is None:
-            self.border_title = self.border_subtitle = ""
+            self.border_title = self.border_subtitle = Content("")
             told.show("")
             scores.update("")
             return
