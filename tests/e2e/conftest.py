@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from live_run import LiveRun
 from studio_command import Model, StudioCommand
 
 SERVER = Path(__file__).parent.parent / "support" / "scripted_server.py"
@@ -41,3 +42,17 @@ def play(tmp_path: Path) -> Iterator[Callable[..., Model]]:
 @pytest.fixture
 def studio(tmp_path: Path) -> StudioCommand:
     return StudioCommand(tmp_path / "home")
+
+
+@pytest.fixture
+def live(studio: StudioCommand) -> Iterator[Callable[..., LiveRun]]:
+    """`live(*arguments)` starts the command with its events and commands at hand."""
+    started: list[LiveRun] = []
+
+    def start(*arguments: str) -> LiveRun:
+        started.append(LiveRun(studio, *arguments))
+        return started[-1]
+
+    yield start
+    for run in started:
+        run.kill()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from live_run import LiveRun
 from scripted_book import call, paragraph
-from studio_command import Model, StudioCommand, events_of
+from studio_command import Model, StudioCommand, events_of, served_by
 
 
 def chapter(number: int) -> dict[str, Any]:
@@ -17,10 +17,6 @@ def chapter(number: int) -> dict[str, Any]:
 
 END = {"calls": [call("end", "finish", summary="Done.")]}
 BOOK = [{"calls": [call("t", "create_project", project_name="Salt")]}, chapter(1), chapter(2), END]
-
-
-def served_by(model: Model) -> list[str]:
-    return ["--backend", "openai", "--base-url", model.url, "--model", "scripted"]
 
 
 def begin(model: Model, *more: str) -> list[str]:

@@ -10,26 +10,9 @@ from pathlib import Path
 import pytest
 from live_run import LiveRun
 from scripted_book import BOOK, FILES, ONE, TWO, call
-from studio_command import Model, StudioCommand
+from studio_command import Model, StudioCommand, served_by
 
 KEY = "sk-canary-0123456789abcdef"
-
-
-@pytest.fixture
-def live(studio: StudioCommand) -> Iterator[Callable[..., LiveRun]]:
-    started: list[LiveRun] = []
-
-    def start(*arguments: str) -> LiveRun:
-        started.append(LiveRun(studio, *arguments))
-        return started[-1]
-
-    yield start
-    for run in started:
-        run.kill()
-
-
-def served_by(model: Model) -> list[str]:
-    return ["--backend", "openai", "--base-url", model.url, "--model", "scripted"]
 
 
 # --- outages ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 from scripted_book import BOOK, FILES
-from studio_command import Model, StudioCommand, events_of
+from studio_command import Model, StudioCommand, events_of, served_by
 
 KEY = "sk-canary-4242424242"
 
@@ -112,10 +112,6 @@ def test_a_broken_book_yaml_is_named_with_its_line_and_the_chapters_stay(
     done = studio.run("resume", "b", "--headless")
     assert (done.returncode, "line 2: `authr`" in one_sentence(done.stderr)) == (2, True)
     assert studio.files("b") == before
-
-
-def served_by(model: Model) -> list[str]:
-    return ["--backend", "openai", "--base-url", model.url, "--model", "scripted"]
 
 
 def test_a_projects_folder_that_is_a_file_or_not_writable(studio: StudioCommand) -> None:

@@ -3,13 +3,13 @@
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 from live_run import LiveRun
 from scripted_book import call
-from studio_command import Model, StudioCommand, events_of
+from studio_command import Model, StudioCommand, events_of, served_by
 
 TURNS = ["One: a ship.", "Two: a ferry.", "Three: a lighthouse, and Mara who keeps it."]
 OUTLINE = "# The Lamp\n\n1. Dusk\n"
@@ -23,23 +23,6 @@ BOOK = [
 ]
 REMARKS = ["stupid setup, try again", "No. A lighthouse; she is called Mara"]
 WRITTEN = {"outline.md", "bible/characters.md", "chapter_01.md", "notes/brainstorm.md"}
-
-
-@pytest.fixture
-def live(studio: StudioCommand) -> Iterator[Callable[..., LiveRun]]:
-    started: list[LiveRun] = []
-
-    def start(*arguments: str) -> LiveRun:
-        started.append(LiveRun(studio, *arguments))
-        return started[-1]
-
-    yield start
-    for run in started:
-        run.kill()
-
-
-def served_by(model: Model) -> list[str]:
-    return ["--backend", "openai", "--base-url", model.url, "--model", "scripted"]
 
 
 def test_two_setups_are_rejected_on_stdin_then_go_and_the_book_is_written(

@@ -7,7 +7,7 @@ import asyncio
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,19 +32,6 @@ def weights() -> None:
         asyncio.run(fetch_default(cache_folder(), lambda text, done: None))
     except BackendError as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture
-def live(studio: StudioCommand) -> Iterator[Callable[..., LiveRun]]:
-    started: list[LiveRun] = []
-
-    def start(*arguments: str) -> LiveRun:
-        started.append(LiveRun(studio, *arguments))
-        return started[-1]
-
-    yield start
-    for run in started:
-        run.kill()
 
 
 def test_a_short_book_is_written_and_read_though_it_is_killed_in_its_review(

@@ -13,17 +13,13 @@ from typing import Any
 
 import pytest
 from scripted_book import BOOK, FILES, ONE, call
-from studio_command import Model, StudioCommand, events_of
+from studio_command import Model, StudioCommand, events_of, served_by
 
 PROMPT = "A book about salt"
 
 
 def begin(model: Model, *more: str) -> list[str]:
     return ["new", PROMPT, "--name", "salt", "--headless", "--json", *served_by(model), *more]
-
-
-def served_by(model: Model) -> list[str]:
-    return ["--backend", "openai", "--base-url", model.url, "--model", "scripted"]
 
 
 def named(events: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:

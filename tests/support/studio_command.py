@@ -86,3 +86,8 @@ class StudioCommand:
 
 def events_of(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines() if line.strip()]
+
+
+def served_by(model: Model) -> list[str]:
+    """The flags that have a scripted model write."""
+    return ["--backend", "openai", "--base-url", model.url, "--model", "scripted"]
