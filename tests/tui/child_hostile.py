@@ -205,7 +205,7 @@ class Shelf(played.PlayedStudio):  # type: ignore[misc, name-defined]
             BackendCard(name=evil("more")[:20], summary=evil("unready"), ready=False),
         ]
 
-    def create(self, prompt: str, name: str | None = None) -> str:
+    def create(self, prompt: str, name: str | None = None, *, cowrite: bool = False) -> str:
         raise UsageError(evil("create"))
 
     async def open(self, book: str) -> Staged:
