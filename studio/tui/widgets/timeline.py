@@ -93,7 +93,7 @@ class Timeline(OptionList):
 
     def _prompt(self, row: Entry) -> Content:
         one = row.revision
-        wide = self._width >= 56
+        wide = self._width >= 55
         step = f"{f'step {one.step}' if one.step else '':<9}" if wide else ""
         words = " ".join(f"{sign}{count:,}" for sign, count in (("+", row.added), ("−", row.removed)) if count)
         told = "gone" if row.is_gone else "removed" if not one.sha256 else words or "±0"
