@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,8 +24,6 @@ from studio.book_cards import book_card
 from studio.config import Config, cache_folder, key_of, key_source, log_folder, spill_folders
 from studio.errors import BookHeld, UsageError
 from studio.sessions import BookSession, FollowingSession
-
-log = logging.getLogger(__name__)
 
 # Without a flag or a setting, a key that is there says which backend its owner means.
 _KEYED = ("moonshot", "openrouter")

@@ -62,7 +62,7 @@ class Gates:
         self._last = ""  # the chapter begun last
         self._step = 0  # the finished step that a stop is owed for; 0 = none is
         self._owed: list[str] = []  # chapters that became done in it
-        self._is_finished = self._was_at_end = False
+        self._is_finished = self._has_passed_end = False
 
     @property
     def now(self) -> str:
@@ -98,7 +98,7 @@ class Gates:
                 for draft in self._drafts.values():
                     draft.is_read_out = True
             case ev.ToolFinished(name="finish", ok=True):
-                self._is_finished, self._was_at_end = True, False
+                self._is_finished, self._has_passed_end = True, False
             case ev.NoteGiven() | ev.AnswerGiven():
                 self._is_finished = False
             case ev.StepStarted():
@@ -111,11 +111,10 @@ class Gates:
                     self._done.add(file)
             case ev.Paused(by="gate" | "limit"):
                 self._step, self._owed = 0, []
-                self._was_at_end = self.stands_at_end = self._is_finished and event.by == "gate"
+                self.stands_at_end = self._is_finished and event.by == "gate"
             case ev.Resumed() | ev.RunFinished():
+                self._has_passed_end = self.stands_at_end
                 self.stands_at_end = False
-            case ev.RunStarted():
-                self._was_at_end = False  # to open a book is not to leave its questions unanswered
             case ev.GateChosen(gate=gate):
                 self.chosen = gate
             case _:
@@ -185,7 +184,7 @@ class Gates:
 
     def due_at_end(self, questions: Sequence[str]) -> str:
         """Why a finished book is not ended yet: questions to the author are open, once; "" = it is."""
-        if not (self._is_finished and questions) or self._was_at_end:
+        if not (self._is_finished and questions) or self._has_passed_end:
             return ""
         these = f"{len(questions)} questions to you are" if len(questions) > 1 else "a question to you is"
         shown = ", ".join(f"«{gist(question, _GIST)}»" for question in questions[:_SHOWN])

@@ -243,7 +243,9 @@ class Run:
         if self._backend.model:
             self._in_use.announce()  # else only the server can say what it serves
         self._talk.start()
-        if was_paused:
+        # To open a book is not to leave its questions unanswered: at its end it stands again.
+        stands_again = book.gates.stands_at_end and conversation.finished and self._calls.is_author_there
+        if was_paused and not stands_again:
             self._record(ev.Resumed())
         self._is_settled = True
 
@@ -251,12 +253,8 @@ class Run:
         """Do one thing; True when the book is finished."""
         conversation = self._book.conversation
         if conversation.finished and conversation.step_finished:
-            asked = (
-                [question.text for question in self._book.steering.questions.open]
-                if self._calls.is_author_there
-                else []
-            )
-            if why := self._book.gates.due_at_end(asked):
+            asked = [question.text for question in self._book.steering.questions.open]
+            if self._calls.is_author_there and (why := self._book.gates.due_at_end(asked)):
                 self._controls.pause(why, by="gate")
                 return False
             self._record(ev.RunFinished(reason=conversation.finished))

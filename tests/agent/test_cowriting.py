@@ -400,15 +400,16 @@ async def test_a_long_talk_is_compressed_and_goes_on(stage: Stage) -> None:
     assert all(f"Proposal {number}." in book.files["notes/brainstorm.md"].decode() for number in range(7))
 
 
-async def test_what_the_author_keeps_under_that_name_is_left_alone(stage: Stage) -> None:
+@pytest.mark.parametrize("kept", [b"Mine.\n", "Für mich.\n".encode("latin-1")], ids=["utf-8", "latin-1"])
+async def test_what_the_author_keeps_under_that_name_is_left_alone(kept: bytes, stage: Stage) -> None:
     def follow(run: Run, event: ev.Event) -> None:
         if isinstance(event, ev.TurnEnded):
             (stage.root / "notes").mkdir(exist_ok=True)
-            (stage.root / "notes/brainstorm.md").write_text("Mine.\n")
+            (stage.root / "notes/brainstorm.md").write_bytes(kept)
         author()(run, event)
 
     book = await stage.play(*talk_of("One."), *WRITTEN, cowrite=True, author=follow)
-    assert book.files["notes/brainstorm.md"] == b"Mine.\n"
+    assert book.files["notes/brainstorm.md"] == kept
     assert b"One." in book.files["notes/brainstorm_02.md"]
     assert "notes/brainstorm_02.md" in book.told(1)
 

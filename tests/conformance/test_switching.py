@@ -61,6 +61,8 @@ class Place:
         self.go_on = asyncio.Event()
         self.holds = False  # in the middle of the reply at which the author switches
         self.holding = asyncio.Event()
+        self.summary: asyncio.Event | None = None  # a summary that is asked for waits for it
+        self.summing = asyncio.Event()
 
     def _answer(self, request: Request) -> Answer:
         if request.path != "/v1/chat/completions":
@@ -73,7 +75,11 @@ class Place:
         done = sum(message["role"] == "assistant" for message in body["messages"]) + sum(self._forgotten)
         if is_request(body["messages"][-1]["content"]):
             self._forgotten.append(done - sum(self._forgotten))
-            return Wire.reply("Three tides so far.")
+            reply = Wire.reply("Three tides so far.")
+            if self.summary is None:
+                return reply
+            self.summing.set()
+            return Answer([self.summary, *reply.pieces])
         so_far = sum(len(calls) for calls in PLAN[:done])
         whole = answer(self.kind, f"The thought of step {done + 1}.", PLAN[done], so_far)
         if self.holds and done == SWITCHED_AT:
@@ -108,13 +114,22 @@ async def places() -> AsyncIterator[list[Place]]:
 
 
 async def drill(
-    places: list[Place], names: tuple[str, str], root: Path, *, cut: bool, context: int = 100_000
+    places: list[Place], names: tuple[str, str], root: Path, *, cut: bool, context: int = 100_000, then: str = ""
 ) -> tuple[Place, Place, list[ev.Event], OpenBook]:
+    """A book of six steps, switched in the middle of one.
+
+    Args:
+        cut: the reply in flight, rather than awaiting its end.
+        context: of the window that is switched to.
+        then: where the author changes to while a summary is written for that window.
+    """
     forgotten: list[int] = []
     one, other = Place(KINDS[names[0]], forgotten), Place(KINDS[names[1]], forgotten)
-    places += [one, other]
-    for place in (one, other):
+    last = Place(KINDS[then], forgotten) if then else other
+    places += [one, other, *([last] if then else [])]
+    for place in places:
         await place.server.start()
+    one.summary = asyncio.Event() if then else None
     one.holds = True
     layout.create_book(root, "Six tides", "tides")
     book = OpenBook.open(root / "tides")
@@ -134,6 +149,12 @@ async def drill(
         if not cut:
             await asyncio.sleep(0.05)
             one.go_on.set()
+        if one.summary is not None:
+            await one.summing.wait()
+            run.switch(last.choice())
+            while run._in_use._next is None or run._in_use._next.name != then:
+                await asyncio.sleep(0.01)
+            one.summary.set()
 
     try:
         async with asyncio.timeout(30):
@@ -141,7 +162,7 @@ async def drill(
     finally:
         await book.close()
     assert (code, run.failure) == (0, "")
-    return one, other, events, book
+    return one, last, events, book
 
 
 PAIRS = list(itertools.permutations(KINDS, 2))
@@ -189,6 +210,17 @@ async def test_a_smaller_window_is_compressed_for_by_the_one_that_knows_it_all(
     switched = next(event for event in events if isinstance(event, ev.BackendSwitched))
     assert any("4,000 tokens instead of 100,000" in change for change in switched.changes)
     assert any("costs nothing" in change for change in switched.changes)
+
+
+async def test_a_second_switch_while_the_first_is_fitted_is_the_one_that_counts(
+    places: list[Place], tmp_path: Path
+) -> None:
+    _, last, events, book = await drill(
+        places, ("moonshot", "ollama"), tmp_path, cut=False, context=4_000, then="openrouter"
+    )
+    assert {name: book.folder.read(name) for name in FILES} == FILES
+    assert [event.backend for event in events if isinstance(event, ev.BackendSwitched)] == ["openrouter"]
+    assert last.bodies and places[1].bodies == [], "the one in between was asked nothing"
 
 
 @pytest.mark.parametrize("context", [1_000, 2_500, 3_000])
