@@ -1,6 +1,6 @@
 """Memory health: what is known is looked for in what remains, and an index of the rest is put back within its room."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from studio import events as ev
@@ -94,6 +94,8 @@ prose = st.lists(words, max_size=80).map(" ".join)
     prose,
     st.integers(0, 300),
 )
+@example(files={"a.md": "Mara 31 \n \n promised"}, notes=[], summary="", room=7)
+@example(files={"a.md": "Mara \n \n 31 promised"}, notes=[], summary="", room=0)
 def test_the_index_keeps_to_its_room_and_every_line_stands_in_a_source(
     files: dict[str, str], notes: list[str], summary: str, room: int
 ) -> None:

@@ -57,7 +57,7 @@ def facts_in(files: Mapping[str, str]) -> list[Fact]:
         lead = ""  # of this paragraph, from the last name on
         for raw in sentences(text):
             sentence = one_line(raw)
-            if sentence.startswith("#"):
+            if not sentence or sentence.startswith("#"):  # a blank line that holds a blank ends a paragraph too
                 lead = ""
                 continue
             if (promise := _promise(file, sentence, lead, known)) is not None:
